@@ -1,0 +1,1 @@
+//! The broker that keeps everything in this process and survives nothing.

@@ -1,0 +1,95 @@
+//! A publication: an event, whom it is addressed to, and who may see it.
+
+use fanfare_wire::Event;
+
+use crate::topic::Topic;
+
+/// An event addressed to topics.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Publication {
+    /// The event. Without an `id` it goes out under its cursor's text.
+    pub event: Event,
+    /// Who may see it.
+    pub audience: Audience,
+    /// Makes a repeated publish safe: the same key within the broker's window is one record.
+    pub idempotency_key: Option<IdempotencyKey>,
+    topics: Vec<Topic>,
+}
+
+impl Publication {
+    /// Addresses `event` to `topic`, which is its canonical topic; everybody may see it.
+    #[must_use]
+    pub fn new(topic: Topic, event: Event) -> Self {
+        Self {
+            event,
+            audience: Audience::Public,
+            idempotency_key: None,
+            topics: vec![topic],
+        }
+    }
+
+    /// Addresses it to an alternate topic as well.
+    #[must_use]
+    pub fn also(mut self, topic: Topic) -> Self {
+        self.topics.push(topic);
+        self
+    }
+
+    /// Restricts it to grants that cover one of its topics.
+    #[must_use]
+    pub fn private(mut self) -> Self {
+        self.audience = Audience::Private;
+        self
+    }
+
+    /// The topics in the publisher's order, at least one; the first is canonical.
+    #[must_use]
+    pub fn topics(&self) -> &[Topic] {
+        &self.topics
+    }
+}
+
+/// Who may see a publication.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the protocol knows these two")]
+pub enum Audience {
+    /// Everybody who asks for one of its topics.
+    Public,
+    /// Of those, the ones whose grant covers one of its topics.
+    Private,
+}
+
+/// The key under which a publish may be repeated without storing it twice (O2).
+///
+/// 1 to 255 visible ASCII characters.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct IdempotencyKey(Box<str>);
+
+impl IdempotencyKey {
+    /// Takes `text` as a key.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey`] when it is empty, too long, or holds anything but visible ASCII.
+    pub fn parse(text: &str) -> Result<Self, InvalidKey> {
+        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if visible && (1..=255).contains(&text.len()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidKey)
+        }
+    }
+
+    /// The key's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A text that is no idempotency key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("an idempotency key is 1 to 255 visible ASCII characters")]
+#[non_exhaustive]
+pub struct InvalidKey;

@@ -1,0 +1,77 @@
+//! What a subscriber asks for and may see.
+
+use std::time::{Duration, Instant};
+
+use fanfare_broker::{ReadError, Selectors, Topic, TopicFilter, Verdict};
+use fanfare_wire::EventId;
+
+/// What a subscriber asks for, what it may see, and where to start.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Subscription {
+    /// Topics it asks for.
+    pub selectors: Selectors,
+    /// Private events it may see: those with a topic that one of these matches. Empty: none.
+    pub grant: Selectors,
+    /// The last id it has seen, or `earliest` for all that is retained; `None`: from now on.
+    pub last_event_id: Option<EventId>,
+    /// How it learns of a stretch of history that is gone.
+    pub gap_signal: GapSignal,
+    /// When it must be closed at the latest, for instance because its token ends.
+    pub ends_at: Option<Instant>,
+}
+
+impl Subscription {
+    /// Asks for `selectors` from now on: public events only.
+    #[must_use]
+    pub fn new(selectors: Selectors) -> Self {
+        Self {
+            selectors,
+            grant: Selectors::default(),
+            last_event_id: None,
+            gap_signal: GapSignal::Event,
+            ends_at: None,
+        }
+    }
+}
+
+impl TopicFilter for Subscription {
+    fn verdict(&self, topic: &Topic) -> Verdict {
+        Verdict {
+            subscribed: self.selectors.matches(topic),
+            granted: self.grant.matches(topic),
+        }
+    }
+}
+
+/// How a subscriber learns of a gap (C7, C8).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "C8 knows these two")]
+pub enum GapSignal {
+    /// By an event of type `fanfare-gap`, at the start and in mid-stream.
+    Event,
+    /// By the answer's cursor alone; a gap in mid-stream ends the stream, so that the subscriber
+    /// returns and reads it there.
+    Cursor,
+}
+
+/// Why a subscriber was not admitted.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// [`crate::Config::subscribers_max`] is reached.
+    #[error("the hub has its {subscribers_max} subscribers")]
+    TooMany {
+        /// The limit.
+        subscribers_max: usize,
+    },
+    /// The hub is draining; another node, or this one later, will take it.
+    #[error("the hub is draining")]
+    Draining {
+        /// How long to wait before coming back.
+        retry_after: Duration,
+    },
+    /// The broker could not tell where `last_event_id` stands.
+    #[error("the place to resume from could not be found")]
+    Broker(#[from] ReadError),
+}
