@@ -1,6 +1,9 @@
 //! The hub's limits and times.
 
+use std::io;
 use std::time::Duration;
+
+use fanfare_broker::ReadError;
 
 /// The hub's limits and times; assign what differs from the default.
 #[derive(Clone, Debug)]
@@ -30,6 +33,9 @@ pub struct Config {
     /// The longest life of a subscriber, less up to 20 % at random so that not all return at once.
     /// Default zero: no limit.
     pub lifetime_max: Duration,
+    /// What a subscriber gets that presents an id never seen, or no longer known. Default:
+    /// [`UnknownCursor::Head`]. Either way the gap is said.
+    pub unknown_cursor: UnknownCursor,
     /// Bytes handed to a stream (HTTP/2, embedded use) and not yet taken. Default 64 KiB. At the
     /// limit the subscriber lags.
     pub stream_bytes_max: usize,
@@ -46,9 +52,62 @@ impl Default for Config {
             stall_timeout: Duration::from_secs(30),
             lagging_rate_min: 1024,
             lifetime_max: Duration::ZERO,
+            unknown_cursor: UnknownCursor::Head,
             stream_bytes_max: 64 << 10,
         }
     }
+}
+
+impl Config {
+    /// Whether the hub can work with it.
+    pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
+        let rules = [
+            (self.shards >= 1, "shards", "at least 1"),
+            (
+                self.ring_bytes_max >= 1 << 20,
+                "ring_bytes_max",
+                "at least 1 MiB",
+            ),
+            (self.ring_records_max >= 1, "ring_records_max", "at least 1"),
+            (
+                u32::try_from(self.subscribers_max).is_ok(),
+                "subscribers_max",
+                "below 2^32",
+            ),
+            (
+                self.stall_timeout >= SHORTEST,
+                "stall_timeout",
+                "at least 1 s",
+            ),
+            (
+                self.heartbeat.is_zero() || self.heartbeat >= SHORTEST,
+                "heartbeat",
+                "zero or at least 1 s",
+            ),
+            (
+                self.stream_bytes_max >= 1024,
+                "stream_bytes_max",
+                "at least 1 KiB",
+            ),
+        ];
+        match rules.into_iter().find(|(holds, ..)| !holds) {
+            Some((_, field, must_be)) => Err(InvalidConfig { field, must_be }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The shortest of the hub's times: its timers are coarse.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// Where a stream goes on that presented an unknown id (C6).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "C6 knows these two")]
+pub enum UnknownCursor {
+    /// From now on.
+    Head,
+    /// With everything that is retained.
+    All,
 }
 
 /// A value that the hub cannot work with.
@@ -60,4 +119,19 @@ pub struct InvalidConfig {
     pub field: &'static str,
     /// What would be right.
     pub must_be: &'static str,
+}
+
+/// Why a hub could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A field of [`Config`] is out of range.
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
+    /// The broker cannot say what it holds.
+    #[error("the broker cannot say what it holds")]
+    Broker(#[from] ReadError),
+    /// The operating system gives no thread or poll.
+    #[error("a shard's thread could not be started")]
+    Thread(#[from] io::Error),
 }

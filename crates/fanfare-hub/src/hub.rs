@@ -1,38 +1,141 @@
-//! The hub's handle.
+//! The hub: the handle that publishes, admits subscribers and drains.
 
 use std::net::TcpStream;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fanfare_broker::{Broker, Form, Health, Publication, PublishError, Receipt};
+use fanfare_broker::{Broker, Cursor, Form, Health, Publication, PublishError, Receipt, Resolved};
 use fanfare_wire::EventId;
-use futures_core::Stream;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::config::{Config, InvalidConfig};
+use crate::config::{Config, StartError, UnknownCursor};
+use crate::counts::{Counts, Ended, ShardCounters};
+use crate::gap::{EARLIEST, Gap, GapReason, id_at};
+use crate::group::Kind;
+use crate::inbox::{Command, Inbox, Wire, poll_and_inbox};
+use crate::replay::Replay;
+use crate::ring::Ring;
+use crate::shard::{Attach, Shard};
+use crate::stream::{EventStream, handover};
 use crate::subscription::{SubscribeError, Subscription};
+use crate::tail;
+use crate::thread::ShardThread;
 
 /// The fan-out of one process. Cloning is cheap and shares it.
+///
+/// When the last clone is dropped, every subscriber is cut; [`Hub::drain`] ends them in order.
 #[derive(Clone, Debug)]
-pub struct Hub;
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    broker: Arc<dyn Broker>,
+    config: Config,
+    ring: Arc<Ring>,
+    inboxes: Arc<[Arc<Inbox>]>,
+    counters: Vec<Arc<ShardCounters>>,
+    published_total: AtomicU64,
+    /// Subscribers admitted and not yet gone.
+    admitted: Arc<AtomicUsize>,
+    /// The shard that the next subscriber goes to.
+    turn: AtomicUsize,
+    draining: AtomicBool,
+    tasks: TaskTracker,
+    /// The reader of the broker's tail, which ends with the hub.
+    _tail: AbortOnDropHandle<()>,
+}
 
 impl Hub {
-    /// Starts the shards' threads and the reader of the broker's tail, inside a tokio runtime.
+    /// Starts the shards' threads and the reader of the broker's tail.
+    ///
+    /// Must be called inside a tokio runtime. A subscriber that resumes finds everything that the
+    /// broker retains, also what was stored before the start.
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig`] names the field and what it must be.
-    pub fn start(broker: Arc<dyn Broker>, config: Config) -> Result<Self, InvalidConfig> {
-        todo!()
+    /// [`StartError`]: a field of `config` is out of range, the broker cannot say what it holds,
+    /// or the operating system gives no thread or poll.
+    pub async fn start(broker: Arc<dyn Broker>, config: Config) -> Result<Self, StartError> {
+        config.check()?;
+        let newest = broker.bounds().await?.head;
+        let next = newest.map_or(1, |cursor| cursor.offset + 1);
+        let ring = Ring::new(
+            config.ring_bytes_max,
+            config.ring_records_max,
+            config.shards,
+            next,
+        );
+        let ring = Arc::new(ring);
+        let tasks = TaskTracker::new();
+        let replay = Replay::new(Arc::clone(&broker), Handle::current(), tasks.clone());
+        let admitted = Arc::new(AtomicUsize::new(0));
+        let mut inboxes = Vec::new();
+        let mut counters = Vec::new();
+        for reader in 0..config.shards {
+            let (poll, inbox) = poll_and_inbox()?;
+            let inbox = Arc::new(inbox);
+            let shard_counters = Arc::<ShardCounters>::default();
+            let shard = Shard::new(
+                reader,
+                config.clone(),
+                Arc::clone(&shard_counters),
+                Arc::clone(&admitted),
+                (next, newest),
+                (rand::random(), now()),
+            );
+            inboxes.push(Arc::clone(&inbox));
+            counters.push(shard_counters);
+            let (ring, replay) = (Arc::clone(&ring), replay.clone());
+            let shard_thread = ShardThread {
+                shard,
+                poll,
+                inbox,
+                ring,
+                replay,
+                drained: None,
+                stopped: false,
+            };
+            thread::Builder::new()
+                .name(format!("shard-{reader}"))
+                .spawn(move || shard_thread.run())?;
+        }
+        let inboxes: Arc<[_]> = inboxes.into();
+        let follow = tail::follow(broker.tail(newest), Arc::clone(&ring), Arc::clone(&inboxes));
+        let tail_task = AbortOnDropHandle::new(tasks.spawn(follow));
+        Ok(Self(Arc::new(Inner {
+            broker,
+            config,
+            ring,
+            inboxes,
+            counters,
+            published_total: AtomicU64::new(0),
+            admitted,
+            turn: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            tasks,
+            _tail: tail_task,
+        })))
     }
 
     /// Publishes `batch` in order; outcome `i` belongs to publication `i`.
     ///
+    /// Delivery is from the broker's tail alone, so an event that was not stored reaches nobody.
     /// Dropping the future leaves each publication stored or not stored, never half (L11).
     pub async fn publish(&self, batch: Vec<Publication>) -> Vec<Result<Receipt, PublishError>> {
-        todo!()
+        let outcomes = self.0.broker.publish(batch).await;
+        let stored = outcomes
+            .iter()
+            .flatten()
+            .filter(|receipt| !receipt.duplicate)
+            .count();
+        self.0
+            .published_total
+            .fetch_add(stored as u64, Ordering::Relaxed);
+        outcomes
     }
 
     /// Admits a subscriber and finds the place where its stream starts. Nothing is sent yet.
@@ -44,100 +147,238 @@ impl Hub {
     ///
     /// [`SubscribeError`]: too many, draining, or the broker cannot say where the id stands.
     pub async fn subscribe(&self, subscription: Subscription) -> Result<Admission, SubscribeError> {
-        todo!()
+        if self.0.draining.load(Ordering::Acquire) {
+            return Err(SubscribeError::Draining {
+                retry_after: DRAIN_RETRY,
+            });
+        }
+        let place = Place::take(&self.0.admitted, self.0.config.subscribers_max)?;
+        let start = self.start_of(subscription.last_event_id.as_ref()).await?;
+        Ok(Admission {
+            hub: Arc::clone(&self.0),
+            subscription,
+            start,
+            place,
+        })
     }
 
     /// How many subscribers of this process want `publication`, lagging ones included.
+    ///
+    /// Asks every shard, so it waits for their current turns.
     pub async fn count_matching(&self, publication: &Publication) -> u64 {
-        todo!()
+        let mut count = 0;
+        for inbox in self.0.inboxes.iter() {
+            let (answer, answered) = oneshot::channel();
+            inbox.send(Command::Count(publication.clone(), answer));
+            // A shard that stopped has no subscribers.
+            count += answered.await.unwrap_or(0);
+        }
+        count
     }
 
     /// Gauges and counters since the start.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        todo!()
+        let (records, bytes) = self.0.ring.size();
+        let mut counts = Counts {
+            published_total: self.0.published_total.load(Ordering::Relaxed),
+            ring_records: records as u64,
+            ring_bytes: bytes as u64,
+            ..Counts::default()
+        };
+        for counters in &self.0.counters {
+            counters.add_to(&mut counts);
+        }
+        counts
     }
 
     /// Whether the broker can take publications.
     #[must_use]
     pub fn health(&self) -> Health {
-        todo!()
+        self.0.broker.health()
     }
 
     /// Refuses new subscribers from now on, and ends all others within `over`: in random order, at
-    /// an even pace, each with its own `retry` hint out of 1 s to `over`. Then stops the shards.
+    /// an even pace, each with its own `retry` hint out of 1 s to `over`. Then stops the shards
+    /// and closes the broker.
+    ///
+    /// Dropping the future lets the shards finish the drain, but leaves the broker open.
     pub async fn drain(&self, over: Duration) -> Drained {
-        todo!()
+        self.0.draining.store(true, Ordering::Release);
+        let until = now() + over;
+        let mut shards = Vec::new();
+        for inbox in self.0.inboxes.iter() {
+            let (done, finished) = oneshot::channel();
+            inbox.send(Command::Drain { until, done });
+            shards.push(finished);
+        }
+        for finished in shards {
+            // A shard that stopped before has nobody left to end.
+            let _ = finished.await;
+        }
+        self.0.tasks.close();
+        self.0.broker.close(until + CLOSE_GRACE).await;
+        self.0.tasks.wait().await;
+        let ended_by = |reason| self.0.counters.iter().map(|it| it.ended_by(reason)).sum();
+        Drained {
+            ended: ended_by(Ended::Drained),
+            cut: ended_by(Ended::Cut),
+        }
+    }
+
+    /// Where a stream starts that presents `id` (A1, C6).
+    async fn start_of(&self, id: Option<&EventId>) -> Result<Start, SubscribeError> {
+        let head = self.0.ring.next();
+        let Some(id) = id else {
+            return Ok(Start {
+                next: head,
+                resumed_after: None,
+                gap: None,
+            });
+        };
+        let earliest = || id_at(None);
+        let resolved = self.0.broker.resolve(id).await?;
+        let bounds = self.0.broker.bounds().await?;
+        let (next, reason) = match resolved {
+            Resolved::At(offset) => {
+                let after = if id.as_str() == EARLIEST {
+                    earliest()
+                } else {
+                    id.clone()
+                };
+                return Ok(Start {
+                    next: offset + 1,
+                    resumed_after: Some(after),
+                    gap: None,
+                });
+            }
+            Resolved::Trimmed { first } => (first, GapReason::Trimmed),
+            Resolved::Diverged { end } => (bounds.first.max(end + 1), GapReason::Diverged),
+            Resolved::Unknown | _ => match self.0.config.unknown_cursor {
+                UnknownCursor::Head => (head, GapReason::Unknown),
+                UnknownCursor::All => (bounds.first, GapReason::Unknown),
+            },
+        };
+        let before = bounds.head.map(|head| Cursor {
+            offset: next.saturating_sub(1),
+            ..head
+        });
+        let to = id_at(before);
+        let resumed_after = match reason {
+            GapReason::Diverged => to.clone(),
+            GapReason::Trimmed | GapReason::Unknown | GapReason::Damaged => earliest(),
+        };
+        let gap = Some(Gap {
+            from: id.clone(),
+            to,
+            reason,
+        });
+        Ok(Start {
+            next,
+            resumed_after: Some(resumed_after),
+            gap,
+        })
     }
 }
 
 /// A subscriber that was admitted and knows its place, but has no way to the wire yet.
 #[derive(Debug)]
-pub struct Admission;
+pub struct Admission {
+    hub: Arc<Inner>,
+    subscription: Subscription,
+    start: Start,
+    place: Place,
+}
+
+/// Where a stream starts, and what is said of it.
+#[derive(Debug)]
+struct Start {
+    next: u64,
+    resumed_after: Option<EventId>,
+    gap: Option<Gap>,
+}
 
 impl Admission {
     /// What the answer says of the resume: the id just before the first event that will be sent,
-    /// or `earliest`. `None` when the subscription had no `last_event_id`.
+    /// or `earliest`. `None` when the subscription had no `last_event_id` (D0-H5, D0-H6).
     #[must_use]
     pub fn resumed_after(&self) -> Option<EventId> {
-        todo!()
+        self.start.resumed_after.clone()
     }
 
-    /// Hands a connected non-blocking socket to a shard, which writes `first` (the answer's head and first
-    /// bytes) and from then on owns it.
+    /// Hands a connected, non-blocking socket to a shard, which owns it from now on.
+    ///
+    /// The shard writes `first` as it is (the answer's head and the stream's first bytes, already
+    /// in `form`), and then every event in `form`.
     pub fn into_socket(self, socket: TcpStream, first: Bytes, form: Form) {
-        todo!()
+        let inbox = self.inbox();
+        self.attach(&inbox, Wire::Socket(socket), first, form);
     }
 
     /// Turns into a stream of bytes in the event-stream format, beginning with `first`.
     #[must_use]
     pub fn into_stream(self, first: Bytes) -> EventStream {
-        todo!()
+        let inbox = self.inbox();
+        let (sink, stream) = handover(self.hub.config.stream_bytes_max, Arc::clone(&inbox));
+        self.attach(&inbox, Wire::Stream(sink), first, Form::Plain);
+        stream
+    }
+
+    /// The inbox of the shard whose turn it is.
+    fn inbox(&self) -> Arc<Inbox> {
+        let turn = self.hub.turn.fetch_add(1, Ordering::Relaxed) % self.hub.inboxes.len();
+        Arc::clone(
+            self.hub
+                .inboxes
+                .get(turn)
+                .expect("a remainder is below its divisor"),
+        )
+    }
+
+    fn attach(self, inbox: &Inbox, wire: Wire, first: Bytes, form: Form) {
+        let kind = Kind {
+            selectors: self.subscription.selectors,
+            grant: self.subscription.grant,
+            form,
+            gap_signal: self.subscription.gap_signal,
+        };
+        let attach = Attach {
+            kind,
+            next: self.start.next,
+            first,
+            gap: self.start.gap,
+            ends_at: self.subscription.ends_at,
+        };
+        self.place.keep();
+        inbox.send(Command::Attach(Box::new(attach), wire));
     }
 }
 
-/// A subscriber's bytes as a stream. Dropping it ends the subscription.
+/// One of the hub's places for subscribers; given back when dropped, unless a shard has it.
 #[derive(Debug)]
-pub struct EventStream;
+struct Place(Option<Arc<AtomicUsize>>);
 
-impl Stream for EventStream {
-    type Item = Result<Bytes, std::convert::Infallible>;
+impl Place {
+    fn take(admitted: &Arc<AtomicUsize>, subscribers_max: usize) -> Result<Self, SubscribeError> {
+        let one_more = |count: usize| (count < subscribers_max).then_some(count + 1);
+        match admitted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
+            Ok(_) => Ok(Self(Some(Arc::clone(admitted)))),
+            Err(_) => Err(SubscribeError::TooMany { subscribers_max }),
+        }
+    }
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        todo!()
+    /// The shard that takes the subscriber gives the place back.
+    fn keep(mut self) {
+        self.0 = None;
     }
 }
 
-/// Gauges and counters of a hub.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Subscribers now.
-    pub subscribers: u64,
-    /// Of those, the lagging ones.
-    pub lagging: u64,
-    /// Subscribers ever attached.
-    pub subscribers_total: u64,
-    /// Publications stored through this process.
-    pub published_total: u64,
-    /// Records fanned out.
-    pub records_total: u64,
-    /// Frames handed to a socket or stream, one for each subscriber and event.
-    pub deliveries_total: u64,
-    /// Writes made; `deliveries_total / writes_total` is the batching.
-    pub writes_total: u64,
-    /// Bytes written.
-    pub written_bytes_total: u64,
-    /// Heartbeats sent.
-    pub heartbeats_total: u64,
-    /// Subscribers ended, by reason.
-    pub ended_total: Vec<(&'static str, u64)>,
-    /// Gaps signalled, by reason.
-    pub gaps_total: Vec<(&'static str, u64)>,
-    /// Records in the ring.
-    pub ring_records: u64,
-    /// Bytes of frames in the ring.
-    pub ring_bytes: u64,
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(admitted) = &self.0 {
+            admitted.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// How a drain went.
@@ -149,3 +390,34 @@ pub struct Drained {
     /// Streams that had to be cut.
     pub cut: u64,
 }
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for inbox in self.inboxes.iter() {
+            inbox.send(Command::Stop);
+        }
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let broker = self.broker.capabilities().name;
+        f.debug_struct("Hub")
+            .field("broker", &broker)
+            .finish_non_exhaustive()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a drain and a start begin at the caller's time"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// What a subscriber that comes while the hub drains is told to wait.
+const DRAIN_RETRY: Duration = Duration::from_secs(10);
+
+/// How long after the last subscriber the broker may take to close.
+const CLOSE_GRACE: Duration = Duration::from_secs(5);

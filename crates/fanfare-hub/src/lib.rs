@@ -5,9 +5,25 @@
 //! from the ring, then from the broker's history, and is told aloud when that has a gap.
 
 mod config;
+mod counts;
+mod gap;
+mod group;
 mod hub;
+mod inbox;
+mod index;
+mod replay;
+mod ring;
+mod run;
+mod shard;
+mod sink;
+mod stream;
 mod subscription;
+mod tail;
+mod thread;
+mod wheel;
 
-pub use config::{Config, InvalidConfig};
-pub use hub::{Admission, Counts, Drained, EventStream, Hub};
+pub use config::{Config, InvalidConfig, StartError, UnknownCursor};
+pub use counts::Counts;
+pub use hub::{Admission, Drained, Hub};
+pub use stream::EventStream;
 pub use subscription::{GapSignal, SubscribeError, Subscription};

@@ -1,0 +1,366 @@
+//! Lagging subscribers: the rest first, then the ring, then history, and a gap said aloud.
+
+use bytes::{Bytes, BytesMut};
+use fanfare_broker::{Cursor, Form, Page, ReadError, TopicFilter};
+
+use super::{HistoryRead, Lag, Shard, Storm, Subscriber, Turn, Wait, would_block};
+use crate::counts::Ended;
+use crate::gap::{Gap, GapReason, id_at};
+use crate::ring::{Ring, Slice};
+use crate::run::{Rest, Run};
+use crate::sink::Sink;
+use crate::subscription::GapSignal;
+use crate::wheel::{Key, Tick};
+
+impl<S: Sink> Shard<S> {
+    /// The sink of `key` has room again.
+    pub(crate) fn writable(&mut self, key: Key) {
+        if self.lag_mut(key).is_some_and(|lag| lag.wait == Wait::Sink) {
+            self.queue(key);
+        }
+    }
+
+    /// The slice of history that [`Turn::reads`] asked for.
+    pub(crate) fn history(&mut self, key: Key, slice: Result<Page, ReadError>) {
+        let Some(lag) = self.lag_mut(key) else { return };
+        if lag.wait != Wait::History || lag.ending.is_some() {
+            return;
+        }
+        let next = lag.next;
+        match slice {
+            Ok(page) => match page.missing.first() {
+                Some(hole) if hole.start <= next => {
+                    self.signal_gap(key, hole.end, GapReason::Damaged);
+                }
+                hole => {
+                    let upto = hole.map_or(page.next, |hole| hole.start);
+                    let records = page
+                        .records
+                        .into_iter()
+                        .filter(|record| record.offset() < upto);
+                    let mut run = std::mem::take(&mut self.run);
+                    run.fill(records, self.form(key));
+                    self.write_run(key, &run, upto);
+                    run.clear();
+                    self.run = run;
+                }
+            },
+            Err(ReadError::Trimmed { first }) => self.signal_gap(key, first, GapReason::Trimmed),
+            // The reader repeats until the broker answers; it gives up only when that closes.
+            Err(_) => self.remove(key, Ended::Left),
+        }
+    }
+
+    /// Lets each subscriber that can go on take one slice, up to a bound, so that new records do
+    /// not wait long for a storm of resumes.
+    pub(super) fn resume_ready(&mut self, ring: &Ring, turn: &mut Turn) {
+        for _ in 0..self.ready.len().min(RESUMES_MAX) {
+            let Some(key) = self.ready.pop_front() else {
+                break;
+            };
+            self.resume(key, ring, turn);
+        }
+        if self.ready.is_empty() {
+            self.storm.run.clear();
+        }
+    }
+
+    /// Lets `key` take its turn with the others that can go on.
+    pub(super) fn queue(&mut self, key: Key) {
+        let Some(lag) = self.lag_mut(key) else { return };
+        if lag.wait != Wait::Turn {
+            lag.wait = Wait::Turn;
+            self.ready.push_back(key);
+        }
+    }
+
+    /// Everybody who is live lags at the offset that comes next.
+    pub(super) fn fall_behind(&mut self) {
+        let next = self.next;
+        self.storm = Storm::default();
+        for key in self.keys() {
+            if self.lag_mut(key).is_none() {
+                self.fall_behind_at(key.place as usize, Rest::begin(Bytes::new(), next));
+                self.queue(key);
+            }
+        }
+    }
+
+    /// The broker lost what follows `end` (A7): whoever is beyond it hears so and goes on there.
+    pub(super) fn diverge(&mut self, end: u64) {
+        self.fall_behind();
+        self.next = end + 1;
+        for key in self.keys() {
+            if self.lag_mut(key).is_some_and(|lag| lag.next > end + 1) {
+                self.signal_gap(key, end + 1, GapReason::Diverged);
+            }
+        }
+        self.newest = self.newest.map(|newest| Cursor {
+            offset: end.min(newest.offset),
+            ..newest
+        });
+    }
+
+    /// Says the gap that was found when the subscriber asked to resume.
+    pub(super) fn signal_at_start(&mut self, key: Key, gap: &Gap, form: Form, how: GapSignal) {
+        self.counters.gap(gap.reason);
+        if how == GapSignal::Event
+            && let Some(lag) = self.lag_mut(key)
+        {
+            lag.rest = join(&lag.rest, gap.frame().bytes(form));
+        }
+    }
+
+    /// Skips `key` to `next`, aloud: by an event, or by ending the stream so that the answer to
+    /// its return says it (C8).
+    fn signal_gap(&mut self, key: Key, next: u64, reason: GapReason) {
+        let epoch = self.newest.map(|newest| newest.epoch);
+        let id_before = |next: u64| {
+            id_at(epoch.map(|epoch| Cursor {
+                epoch,
+                offset: next.saturating_sub(1),
+            }))
+        };
+        let form = self.form(key);
+        let how = self
+            .subscribers
+            .get(key.place as usize)
+            .and_then(|subscriber| {
+                self.groups
+                    .get(subscriber.group)
+                    .map(|group| group.kind.gap_signal)
+            });
+        let Some(lag) = self.lag_mut(key) else { return };
+        match how {
+            Some(GapSignal::Event) => {
+                let gap = Gap {
+                    from: id_before(lag.next),
+                    to: id_before(next),
+                    reason,
+                };
+                lag.rest = join(&lag.rest, gap.frame().bytes(form));
+                lag.next = next;
+            }
+            Some(GapSignal::Cursor) | None => self.begin_end(key, Ended::Gap, &[]),
+        }
+        self.counters.gap(reason);
+        self.queue(key);
+    }
+
+    /// One step of catching up (A3): what is left, then a slice, then perhaps live.
+    fn resume(&mut self, key: Key, ring: &Ring, turn: &mut Turn) {
+        let Some(lag) = self.lag_mut(key) else { return };
+        lag.wait = Wait::Sink;
+        if !lag.rest.is_empty() && !self.flush(key) {
+            return;
+        }
+        let Some(lag) = self.lag_mut(key) else { return };
+        if let Some(reason) = lag.ending {
+            self.end(key, reason);
+            return;
+        }
+        let from = lag.next;
+        if from >= self.next {
+            self.catch_up(key, from);
+            return;
+        }
+        if !self.read_slice(key, from, ring, turn) {
+            return;
+        }
+        let storm = std::mem::take(&mut self.storm);
+        self.write_run(key, &storm.run, storm.next);
+        self.storm = storm;
+    }
+
+    /// Puts the slice that `key` reads at `from` into `storm`; false if it is only in history.
+    fn read_slice(&mut self, key: Key, from: u64, ring: &Ring, turn: &mut Turn) -> bool {
+        let Some(group) = self.subscribers.get(key.place as usize).map(|it| it.group) else {
+            return false;
+        };
+        let Some(kind) = self.groups.get(group).map(|group| &group.kind) else {
+            return false;
+        };
+        let known = self.storm.run.len() > 0 && self.storm.group == group;
+        if known && self.storm.from == from {
+            return true;
+        }
+        self.records.clear();
+        if let Slice::Before { first } =
+            ring.read(from, self.next, SLICE_BYTES_MAX, &mut self.records)
+        {
+            let upto = first.min(self.next) - 1;
+            let read = HistoryRead {
+                key,
+                after: from - 1,
+                upto,
+                filter: kind.clone(),
+            };
+            turn.reads.push(read);
+            if let Some(lag) = self.lag_mut(key) {
+                lag.wait = Wait::History;
+            }
+            return false;
+        }
+        let next = self
+            .records
+            .last()
+            .map_or(self.next, |record| record.offset() + 1);
+        let wanted = self
+            .records
+            .iter()
+            .filter(|record| kind.wants(record.publication()))
+            .cloned();
+        let mut run = std::mem::take(&mut self.storm.run);
+        run.fill(wanted, kind.form);
+        self.storm = Storm {
+            group,
+            from,
+            next,
+            run,
+        };
+        true
+    }
+
+    /// Writes a run that leads `key` to `next`.
+    fn write_run(&mut self, key: Key, run: &Run, next: u64) {
+        let now = self.now;
+        let Some(subscriber) = self.get_mut(key) else {
+            return;
+        };
+        let written = if run.len() == 0 {
+            Ok(0)
+        } else {
+            subscriber.sink.write(&run.bytes)
+        };
+        let taken = match written {
+            Ok(taken) => taken,
+            Err(error) if would_block(&error) => 0,
+            Err(_) => return self.remove(key, Ended::Left),
+        };
+        subscriber.written_at = now;
+        let Some(lag) = &mut subscriber.lag else {
+            return;
+        };
+        let rest = run.rest(taken, next);
+        let blocked = taken < run.bytes.len();
+        lag.rest = rest.bytes;
+        lag.next = rest.next;
+        lag.progress(taken, now);
+        self.count_write(taken, rest.frames);
+        if blocked {
+            self.wait_for_sink(key);
+        } else if next >= self.next {
+            self.catch_up(key, next);
+        } else {
+            self.queue(key);
+        }
+    }
+
+    /// Writes what is left of the last frame; false if not all of it went.
+    pub(super) fn flush(&mut self, key: Key) -> bool {
+        let now = self.now;
+        let Some(subscriber) = self.get_mut(key) else {
+            return false;
+        };
+        let Some(lag) = &mut subscriber.lag else {
+            return false;
+        };
+        let taken = match subscriber.sink.write(&lag.rest) {
+            Ok(taken) => taken,
+            Err(error) if would_block(&error) => 0,
+            Err(_) => {
+                self.remove(key, Ended::Left);
+                return false;
+            }
+        };
+        subscriber.written_at = now;
+        lag.rest = lag.rest.slice(taken..);
+        lag.progress(taken, now);
+        let done = lag.rest.is_empty();
+        if done {
+            // An empty slice still holds the frame that it was cut from.
+            lag.rest = Bytes::new();
+        }
+        self.count_write(taken, 0);
+        done
+    }
+
+    /// At the head: live from here on (A4). Beyond it: the tail has to come first.
+    fn catch_up(&mut self, key: Key, next: u64) {
+        if next > self.next {
+            if let Some(lag) = self.lag_mut(key) {
+                lag.wait = Wait::Tail;
+                self.early.push(key);
+            }
+            return;
+        }
+        let now = self.now;
+        let Some(subscriber) = self.subscribers.get_mut(key.place as usize) else {
+            return;
+        };
+        let Some(group) = self.groups.get_mut(subscriber.group) else {
+            return;
+        };
+        subscriber.lag = None;
+        subscriber.written_at = now;
+        subscriber.slot = u32::try_from(group.live.len()).unwrap_or(u32::MAX);
+        group.live.push(key.place);
+        self.counters.live.add(1);
+    }
+
+    fn wait_for_sink(&mut self, key: Key) {
+        if let Some(lag) = self.lag_mut(key) {
+            lag.wait = Wait::Sink;
+        }
+    }
+
+    fn count_write(&self, bytes: usize, frames: usize) {
+        self.counters.writes_total.add(1);
+        self.counters.written_bytes_total.add(bytes as u64);
+        self.counters.deliveries_total.add(frames as u64);
+    }
+
+    /// All subscribers; for what happens once in a hub's life.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let key = |(place, subscriber): (usize, &Subscriber<S>)| {
+            Some(Key {
+                place: u32::try_from(place).ok()?,
+                generation: subscriber.generation,
+            })
+        };
+        self.subscribers.iter().filter_map(key).collect()
+    }
+
+    pub(super) fn form(&self, key: Key) -> Form {
+        let group = self.subscribers.get(key.place as usize).map(|it| it.group);
+        let group = group.and_then(|group| self.groups.get(group));
+        group.map_or(Form::Plain, |group| group.kind.form)
+    }
+
+    pub(super) fn lag_mut(&mut self, key: Key) -> Option<&mut Lag> {
+        self.get_mut(key)?.lag.as_deref_mut()
+    }
+}
+
+impl Lag {
+    fn progress(&mut self, taken: usize, now: Tick) {
+        if taken > 0 {
+            self.progress_at = now;
+            self.window_bytes += taken as u64;
+        }
+    }
+}
+
+/// `first`, then `second`.
+pub(super) fn join(first: &Bytes, second: &[u8]) -> Bytes {
+    let mut both = BytesMut::with_capacity(first.len() + second.len());
+    both.extend_from_slice(first);
+    both.extend_from_slice(second);
+    both.freeze()
+}
+
+/// How many lagging subscribers go on in one turn.
+const RESUMES_MAX: usize = 256;
+
+/// Bytes of frames that a lagging subscriber reads in one turn.
+const SLICE_BYTES_MAX: usize = 64 << 10;
