@@ -65,3 +65,6 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         Some(line)
     })
 }
+
+#[cfg(test)]
+mod tests;
