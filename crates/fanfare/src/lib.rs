@@ -1,1 +1,33 @@
-//! fanfare
+//! Fanfare's server: everything about HTTP around [`fanfare_hub::Hub`].
+//!
+//! A connection is taken by `accept`, its first request head read by `connection`. A subscribe
+//! request is judged by `subscribe` and its socket moved to one of the hub's shards; everything
+//! else, and everything that comes later on a connection, is answered by `routes` under hyper.
+//! What a publisher sends becomes a `draft`, is checked, and goes to the hub.
+
+pub mod auth;
+pub mod origins;
+pub mod server;
+
+mod accept;
+mod connection;
+mod head;
+
+mod routes;
+
+mod subscribe;
+
+mod batch;
+mod body;
+mod broadcast;
+mod draft;
+mod namespace;
+mod publish;
+
+mod authority;
+mod cors;
+mod error;
+mod form;
+mod metrics;
+mod page;
+mod protocol_string;

@@ -1,0 +1,144 @@
+//! `POST /publish`: many publications in one request, one outcome per line (O6).
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use bytes::Bytes;
+use fanfare_broker::{Publication, PublishError, Receipt};
+use http::{HeaderMap, Response, StatusCode};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::authority::Publisher;
+use crate::body;
+use crate::broadcast::Envelope;
+use crate::draft::Rules;
+use crate::error::{Refusal, Style, into_body, with_body};
+use crate::publish::{idempotency_key, scoped_key};
+use crate::server::{Config, Server};
+
+/// Answers `POST /publish`.
+pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    let published = publish(&server, request).await;
+    into_body(published.unwrap_or_else(|refusal| {
+        server.metrics.refused(refusal.reason());
+        refusal.response(Style::Problem)
+    }))
+}
+
+async fn publish(server: &Server, request: Request) -> Result<Response<Bytes>, Refusal> {
+    let (parts, body) = request.into_parts();
+    let publisher = server.plain_publisher(&parts)?;
+    let body = body::read(&server.config, &parts.headers, body).await?;
+    let values = split(&body, server.config.batch_max)?;
+    let publications = values.into_iter().enumerate().map(|(index, value)| {
+        publication(&server.config, &publisher, &parts.headers, index, value?)
+    });
+    let publications: Vec<_> = publications.collect();
+    // One that is refused keeps the others from being stored: a batch is sent again whole.
+    if publications.iter().any(Result::is_err) {
+        server.metrics.refused("bad_request");
+        return Ok(refuse_all(&publications));
+    }
+    let batch = publications.into_iter().flatten().collect();
+    Ok(report(&server.publish(batch).await))
+}
+
+/// A batch's values: the elements of a JSON array, or one on each line (NDJSON).
+///
+/// A line that is no JSON is that line's error; an array that is none is the request's.
+fn split(body: &[u8], count_max: usize) -> Result<Vec<Result<&RawValue, Refusal>>, Refusal> {
+    let bad = |error: serde_json::Error| Refusal::Json(error.to_string());
+    let text = body.trim_ascii();
+    let values: Vec<_> = if text.starts_with(b"[") {
+        let values: Vec<&RawValue> = serde_json::from_slice(text).map_err(bad)?;
+        values.into_iter().map(Ok).collect()
+    } else {
+        let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+        let lines = lines
+            .filter(|line| !line.is_empty())
+            .take(count_max.saturating_add(1));
+        lines
+            .map(|line| serde_json::from_slice(line).map_err(bad))
+            .collect()
+    };
+    match values.len() {
+        0 => Err(Refusal::Json("the batch is empty".to_owned())),
+        count if count > count_max => Err(Refusal::BatchTooLong { count_max }),
+        _ => Ok(values),
+    }
+}
+
+fn publication(
+    config: &Config,
+    publisher: &Publisher,
+    headers: &HeaderMap,
+    index: usize,
+    value: &RawValue,
+) -> Result<Publication, Refusal> {
+    let mut envelope = Envelope::read(value)?;
+    let key = match envelope.idempotency_key.take() {
+        Some(own) => Some(scoped_key(&own, publisher, 0)?),
+        None => idempotency_key(headers, publisher, index)?,
+    };
+    let mut draft = envelope.into_draft()?;
+    draft.idempotency_key = key;
+    let rules = Rules {
+        topics_max: config.topics_max,
+        granted: publisher.granted.as_ref(),
+        lifecycle_types: false,
+    };
+    Ok(draft.check(&rules)?)
+}
+
+/// The answer to a batch in which something is wrong: nothing of it was stored.
+fn refuse_all(publications: &[Result<Publication, Refusal>]) -> Response<Bytes> {
+    let mut status = None;
+    let lines = publications.iter().map(|publication| match publication {
+        Ok(_) => json!({
+            "outcome": "not_stored",
+            "detail": "another publication of the batch was refused",
+        }),
+        Err(refusal) => {
+            status.get_or_insert_with(|| refusal.status(Style::Problem));
+            refusal.batch_line()
+        }
+    });
+    let lines: String = lines.map(|line| format!("{line}\n")).collect();
+    with_body(status.unwrap_or(StatusCode::BAD_REQUEST), NDJSON, lines)
+}
+
+/// One outcome per line. The status is theirs if they agree, else 207.
+fn report(outcomes: &[Result<Receipt, PublishError>]) -> Response<Bytes> {
+    let mut lines = String::new();
+    let mut statuses = Vec::new();
+    for outcome in outcomes {
+        let (status, line) = match outcome {
+            Ok(receipt) => (StatusCode::OK, stored(receipt)),
+            Err(error) => {
+                let refusal = Refusal::Publish(error.clone());
+                (refusal.status(Style::Problem), refusal.batch_line())
+            }
+        };
+        statuses.push(status);
+        lines.push_str(&line.to_string());
+        lines.push('\n');
+    }
+    statuses.dedup();
+    let status = match statuses.as_slice() {
+        [one] => *one,
+        _ => StatusCode::MULTI_STATUS,
+    };
+    with_body(status, NDJSON, lines)
+}
+
+const NDJSON: &str = "application/x-ndjson";
+
+fn stored(receipt: &Receipt) -> serde_json::Value {
+    let mut line = json!({ "outcome": "stored", "id": receipt.id.as_str() });
+    if let (true, Some(members)) = (receipt.duplicate, line.as_object_mut()) {
+        members.insert("replayed".to_owned(), true.into());
+    }
+    line
+}

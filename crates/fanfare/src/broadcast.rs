@@ -1,0 +1,201 @@
+//! `POST /broadcast`: one JSON value becomes one publication.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use bytes::Bytes;
+use fanfare_broker::PublishError;
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::body;
+use crate::draft::{Draft, Rules};
+use crate::error::{Refusal, Style, into_body, with_body};
+use crate::publish::{idempotency_key, mark_replayed};
+use crate::server::Server;
+use crate::subscribe::user_topic;
+
+/// Answers `POST /broadcast`.
+pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    let published = broadcast(&server, request).await;
+    into_body(published.unwrap_or_else(|refusal| {
+        server.metrics.refused(refusal.reason());
+        refusal.response(Style::Problem)
+    }))
+}
+
+async fn broadcast(server: &Server, request: Request) -> Result<Response<Bytes>, Refusal> {
+    let (parts, body) = request.into_parts();
+    let publisher = server.plain_publisher(&parts)?;
+    let body = body::read(&server.config, &parts.headers, body).await?;
+    let value = serde_json::from_slice(&body).map_err(|error| Refusal::Json(error.to_string()))?;
+    let mut draft = Envelope::read(value)?.into_draft()?;
+    draft.idempotency_key = idempotency_key(&parts.headers, &publisher, 0)?;
+    let publication = draft.check(&Rules {
+        topics_max: server.config.topics_max,
+        granted: publisher.granted.as_ref(),
+        lifecycle_types: false,
+    })?;
+    let clients = server.hub.count_matching(&publication).await;
+    let outcome = server.publish(vec![publication]).await.pop();
+    let receipt = outcome.unwrap_or(Err(PublishError::Unknown))?;
+    let sent = json!({ "sent": true, "clients": clients, "id": receipt.id.as_str() });
+    let mut response = with_body(StatusCode::OK, "application/json", format!("{sent}\n"));
+    mark_replayed(&receipt, response.headers_mut());
+    Ok(response)
+}
+
+/// A publication in JSON: what is sent, and to whom.
+#[derive(Debug, Default)]
+pub(crate) struct Envelope<'a> {
+    event: Option<String>,
+    /// As it was written, so that no number loses digits and no object its order.
+    data: Option<&'a RawValue>,
+    id: Option<Text>,
+    retry: Option<&'a RawValue>,
+    topic: Option<OneOrMany>,
+    user_id: Option<Text>,
+    private: bool,
+    /// For batches, where one header cannot serve all.
+    pub(crate) idempotency_key: Option<String>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads an envelope; a value that has none of its fields is itself the data.
+    ///
+    /// `id` alone makes no envelope, for many objects have one. An unknown field beside a known
+    /// one is refused: a misspelt `userId` must not send a private event to everybody.
+    pub(crate) fn read(value: &'a RawValue) -> Result<Self, Refusal> {
+        let bare = Self {
+            data: Some(value),
+            ..Self::default()
+        };
+        let Ok(mut fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(value.get())
+        else {
+            return Ok(bare);
+        };
+        let known = |name: &String| name != "id" && FIELDS.contains(&name.as_str());
+        if !fields.keys().any(known) {
+            return Ok(bare);
+        }
+        let data = fields.remove("data").ok_or_else(|| {
+            let advice = "`data` is missing; to send the object itself, wrap it: {\"data\": {…}}";
+            Refusal::Json(advice.to_owned())
+        })?;
+        let envelope = Self {
+            event: read_field(&mut fields, "event")?,
+            data: Some(data),
+            id: read_field(&mut fields, "id")?,
+            retry: fields.remove("retry").filter(|retry| retry.get() != "null"),
+            topic: read_field(&mut fields, "topic")?,
+            user_id: read_field(&mut fields, "userId")?,
+            private: read_field(&mut fields, "private")?.unwrap_or_default(),
+            idempotency_key: read_field(&mut fields, "idempotencyKey")?,
+        };
+        match fields.keys().next() {
+            Some(unknown) => Err(Refusal::Json(unknown_field(unknown))),
+            None => Ok(envelope),
+        }
+    }
+
+    /// Addresses it: to its topics, or to `broadcast`; with a `userId`, privately to that user.
+    pub(crate) fn into_draft(self) -> Result<Draft, Refusal> {
+        let mut topics = self.topic.map(OneOrMany::into_vec).unwrap_or_default();
+        if let Some(Text(user_id)) = &self.user_id {
+            topics.push(user_topic(user_id)?.as_str().to_owned());
+        } else if topics.is_empty() {
+            topics.push("broadcast".to_owned());
+        }
+        Ok(Draft {
+            topics,
+            data: self.data.map(data_of).unwrap_or_default(),
+            id: self.id.map(|Text(id)| id),
+            event_type: self.event,
+            retry: self.retry.map(|retry| retry.get().to_owned()),
+            private: self.private || self.user_id.is_some(),
+            idempotency_key: None,
+        })
+    }
+}
+
+const FIELDS: [&str; 8] = [
+    "event",
+    "data",
+    "id",
+    "retry",
+    "topic",
+    "userId",
+    "private",
+    "idempotencyKey",
+];
+
+/// A name that may be written as a number.
+#[derive(Debug)]
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a string or a whole number")]
+        enum Written {
+            Text(String),
+            Number(u64),
+        }
+        Written::deserialize(value).map(|written| match written {
+            Written::Text(text) => Self(text),
+            Written::Number(number) => Self(number.to_string()),
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a string or an array of strings")]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(topic) => vec![topic],
+            Self::Many(topics) => topics,
+        }
+    }
+}
+
+/// A string goes out as its text, everything else as the JSON that was written.
+fn data_of(value: &RawValue) -> String {
+    serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned())
+}
+
+/// `null` counts as absent.
+fn read_field<T: for<'de> Deserialize<'de>>(
+    fields: &mut BTreeMap<String, &RawValue>,
+    name: &'static str,
+) -> Result<Option<T>, Refusal> {
+    let Some(value) = fields.remove(name) else {
+        return Ok(None);
+    };
+    let read = serde_json::from_str(value.get());
+    read.map_err(|error| Refusal::Json(format!("`{name}`: {error}")))
+}
+
+fn unknown_field(unknown: &str) -> String {
+    let unknown: String = unknown.chars().take(64).collect();
+    let mut fields = FIELDS.iter();
+    match fields.find(|known| strsim::jaro_winkler(known, &unknown) > 0.8) {
+        Some(known) => format!("there is no field {unknown:?}; did you mean `{known}`?"),
+        None => format!(
+            "there is no field {unknown:?}; there are {}",
+            FIELDS.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,303 @@
+//! One connection: its first request head is read here, then it goes to a shard or to hyper.
+
+use std::future::Future;
+use std::io::{self, Cursor};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use fanfare_broker::{Form, Frame};
+use http::request::Parts;
+use http::{Method, Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tower::ServiceExt;
+
+use crate::accept::Peer;
+use crate::error::{Refusal, Style};
+use crate::head::{Opening, is_bodyless, write_last, write_stream_head};
+use crate::routes;
+use crate::server::Server;
+use crate::subscribe::{Accepted, StreamRoute};
+
+/// Whether a new connection is within [`crate::server::Config::connections_max`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Room {
+    Free,
+    Full,
+}
+
+/// Serves `socket` until it belongs to a shard or is closed.
+pub(crate) async fn serve(
+    server: Arc<Server>,
+    router: Router,
+    mut socket: TcpStream,
+    peer: Peer,
+    room: Room,
+) {
+    let opening = tokio::select! {
+        opening = timeout(server.config.head_timeout, read_opening(&server, &mut socket)) => opening,
+        () = server.finish.cancelled() => return,
+    };
+    // Too slow, gone, or answered with an error: there is nothing more to say.
+    let Ok(Ok(Some((opening, bytes)))) = opening else {
+        return;
+    };
+    match opening {
+        _ if room == Room::Full => refuse(&server, socket, &opening).await,
+        Opening::Http2 => serve_http2(&server, router, with_prefix(socket, bytes), peer).await,
+        Opening::Http1 {
+            mut parts,
+            head_bytes,
+        } => {
+            parts.extensions.insert(peer);
+            let judged = match stream_route(&server, &parts, bytes.len() == head_bytes) {
+                Some(route) => match server.admit(route, &parts).await {
+                    Ok(accepted) => return hand_over(&server, socket, &parts, accepted),
+                    Err(refused) => Some(server.dressed(&parts.headers, refused).map(Body::from)),
+                },
+                None => None,
+            };
+            drop(parts);
+            let first = First(Mutex::new(judged));
+            serve_http1(&server, router, with_prefix(socket, bytes), peer, first).await;
+        }
+    }
+}
+
+/// Reads until the first request is known. `None`: the peer left, or was told that it is wrong.
+async fn read_opening(
+    server: &Server,
+    socket: &mut TcpStream,
+) -> io::Result<Option<(Opening, Bytes)>> {
+    let bytes_max = server.config.head_bytes_max;
+    let mut bytes = BytesMut::with_capacity(READ_BYTES);
+    loop {
+        bytes.reserve(READ_BYTES / 2);
+        let known = bytes.len();
+        if socket.read_buf(&mut bytes).await? == 0 {
+            return Ok(None);
+        }
+        // A head ends with a line end, so nothing is gained by looking again before the next one.
+        let news = bytes.get(known..).unwrap_or_default();
+        if known > 0 && !news.contains(&b'\n') && bytes.len() < bytes_max {
+            continue;
+        }
+        match Opening::parse(&bytes, bytes_max) {
+            Ok(Some(opening)) => return Ok(Some((opening, bytes.freeze()))),
+            Ok(None) => {}
+            Err(bad) => {
+                server.metrics.refused("bad_head");
+                tracing::debug!(%bad, "no request");
+                say_last(socket, &bad.response()).await?;
+                return Ok(None);
+            }
+        }
+    }
+}
+
+const READ_BYTES: usize = 2048;
+
+/// The stream route that a request asks for, if the fast lane can take it.
+///
+/// What else has arrived would be lost with the socket, so then hyper keeps it.
+fn stream_route(server: &Server, parts: &Parts, nothing_more: bool) -> Option<StreamRoute> {
+    let fits = nothing_more
+        && parts.method == Method::GET
+        && is_bodyless(parts)
+        && routes::fault(&server.config, parts).is_none();
+    StreamRoute::of(server, parts.uri.path()).filter(|_| fits)
+}
+
+/// The fast lane: the socket goes to a shard, head and first bytes with it for one write (SRV-04).
+fn hand_over(server: &Server, socket: TcpStream, parts: &Parts, accepted: Accepted) {
+    let form = match parts.version {
+        Version::HTTP_11 => Form::Chunked,
+        _ => Form::Plain,
+    };
+    let mut head = accepted.head;
+    server.dress(&parts.headers, head.headers_mut());
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the clock is read once per request"
+    )]
+    let mut bytes = write_stream_head(&head, form, SystemTime::now());
+    bytes.extend_from_slice(Frame::wrap(&accepted.first).bytes(form));
+    match socket.into_std() {
+        Ok(socket) => accepted.admission.into_socket(socket, bytes.into(), form),
+        Err(error) => tracing::debug!(%error, "a subscriber was gone before its stream began"),
+    }
+}
+
+/// Tells a connection beyond the limit when to come back.
+async fn refuse(server: &Server, mut socket: TcpStream, opening: &Opening) {
+    // Without the handshake of HTTP/2 there is no way to say it there.
+    if let Opening::Http1 { parts, .. } = opening {
+        let refused = server.refused(Style::Problem, parts, &Refusal::TooManyConnections);
+        let _ = say_last(&mut socket, &server.dressed(&parts.headers, refused)).await;
+    }
+}
+
+/// Writes the last answer and waits shortly for the peer to take it.
+///
+/// Closing with unread bytes in the kernel resets the connection, which can overtake the answer.
+async fn say_last(socket: &mut TcpStream, answer: &Response<Bytes>) -> io::Result<()> {
+    let farewell = async {
+        socket.write_all(&write_last(answer)).await?;
+        socket.shutdown().await?;
+        let mut rest = [0; 1024];
+        let mut unread = 0;
+        while unread < UNREAD_MAX {
+            match socket.read(&mut rest).await? {
+                0 => break,
+                read => unread += read,
+            }
+        }
+        Ok(())
+    };
+    timeout(FAREWELL_TIMEOUT, farewell).await.unwrap_or(Ok(()))
+}
+
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+const UNREAD_MAX: usize = 64 << 10;
+
+/// A socket whose first bytes were read already.
+fn with_prefix(socket: TcpStream, bytes: Bytes) -> impl AsyncRead + AsyncWrite + Unpin + Send {
+    let (read, write) = socket.into_split();
+    tokio::io::join(Cursor::new(bytes).chain(read), write)
+}
+
+/// The answer to a connection's first request, if it was judged before hyper saw it.
+struct First(Mutex<Option<Response<Body>>>);
+
+impl First {
+    fn take(&self) -> Option<Response<Body>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+async fn serve_http1(
+    server: &Server,
+    router: Router,
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send,
+    peer: Peer,
+    first: First,
+) {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let judged = first.take();
+        let router = router.clone();
+        async move {
+            match judged {
+                Some(response) => Ok(response),
+                None => answer(router, request, peer).await,
+            }
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(server.config.head_timeout)
+        .max_buf_size(server.config.head_bytes_max.max(HYPER_BUFFER_BYTES_MIN));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+    tokio::select! {
+        ended = connection.as_mut() => return note(ended),
+        () = server.finish.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    until_cut(server, connection).await;
+}
+
+/// hyper panics below this.
+const HYPER_BUFFER_BYTES_MIN: usize = 8192;
+
+async fn serve_http2(
+    server: &Server,
+    router: Router,
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send,
+    peer: Peer,
+) {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        answer(router.clone(), request, peer)
+    });
+    let mut builder = http2::Builder::new(StreamTasks::new(server));
+    let head_bytes_max = u32::try_from(server.config.head_bytes_max).unwrap_or(u32::MAX);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_send_buf_size(32 << 10)
+        .max_header_list_size(head_bytes_max)
+        .initial_stream_window_size(64 << 10)
+        .initial_connection_window_size(1 << 20)
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+    tokio::select! {
+        ended = connection.as_mut() => return note(ended),
+        () = server.finish.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    until_cut(server, connection).await;
+}
+
+/// Streams of one HTTP/2 connection at once (N10): room for a proxy that carries many browsers.
+const STREAMS_MAX: u32 = 4096;
+
+async fn answer(
+    router: Router,
+    mut request: Request<Incoming>,
+    peer: Peer,
+) -> Result<Response<Body>, std::convert::Infallible> {
+    request.extensions_mut().insert(peer);
+    router.oneshot(request).await
+}
+
+async fn until_cut(server: &Server, connection: impl Future<Output = hyper::Result<()>>) {
+    tokio::select! {
+        ended = connection => note(ended),
+        () = server.cut.cancelled() => {}
+    }
+}
+
+/// What ends a connection is the peer's doing; nobody here can act on it.
+fn note(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Runs the tasks of an HTTP/2 connection's streams among those that the drain waits for.
+#[derive(Clone)]
+struct StreamTasks {
+    tasks: tokio_util::task::TaskTracker,
+    cut: tokio_util::sync::CancellationToken,
+}
+
+impl StreamTasks {
+    fn new(server: &Server) -> Self {
+        Self {
+            tasks: server.connections.clone(),
+            cut: server.cut.clone(),
+        }
+    }
+}
+
+impl<F> Executor<F> for StreamTasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let cut = self.cut.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stream => {}
+                () = cut.cancelled() => {}
+            }
+        });
+    }
+}

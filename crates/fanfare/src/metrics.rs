@@ -1,0 +1,258 @@
+//! What the server counts, and `/metrics`.
+
+use fanfare_hub::{Counts, Hub};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::Registry;
+
+/// The server's own counts, and the registry that shows them beside the hub's.
+///
+/// No label holds a topic, an id or anything else that a stranger chooses (S21).
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    connections: Gauge,
+    streams: Gauge,
+    accepted: Counter,
+    refusals: Family<Reason, Counter>,
+    auth_failures: Family<Role, Counter>,
+    lifecycle_types: Counter,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Role {
+    role: &'static str,
+}
+
+impl Metrics {
+    pub(crate) fn new(hub: Hub) -> Self {
+        let metrics = Self {
+            registry: Registry::default(),
+            connections: Gauge::default(),
+            streams: Gauge::default(),
+            accepted: Counter::default(),
+            refusals: Family::default(),
+            auth_failures: Family::default(),
+            lifecycle_types: Counter::default(),
+        };
+        metrics.registered(hub)
+    }
+
+    fn registered(mut self, hub: Hub) -> Self {
+        let server = self.registry.sub_registry_with_prefix("fanfare");
+        server.register(
+            "connections",
+            "Connections that no shard owns: before their first answer, and under hyper",
+            self.connections.clone(),
+        );
+        server.register(
+            "streams",
+            "Subscribers over HTTP/2 or on a kept-alive connection",
+            self.streams.clone(),
+        );
+        server.register(
+            "connections_accepted",
+            "Connections ever accepted",
+            self.accepted.clone(),
+        );
+        server.register(
+            "refusals",
+            "Requests and connections refused",
+            self.refusals.clone(),
+        );
+        server.register(
+            "auth_failures",
+            "Requests whose token was missing or bad",
+            self.auth_failures.clone(),
+        );
+        server.register(
+            "lifecycle_types",
+            "Publications of type `error` or `open`, which fire a page's own listeners",
+            self.lifecycle_types.clone(),
+        );
+        self.registry
+            .register_collector(Box::new(HubCollector { hub }));
+        self
+    }
+
+    /// All of it in the OpenMetrics text format.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry).expect("a String takes everything");
+        text
+    }
+
+    pub(crate) fn accepted(&self) {
+        self.accepted.inc();
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Reason { reason }).inc();
+    }
+
+    pub(crate) fn auth_failed(&self, role: &'static str) {
+        self.auth_failures.get_or_create(&Role { role }).inc();
+    }
+
+    /// Counts a publication of type `error` or `open`; true for the first one (ENC-12).
+    pub(crate) fn lifecycle_type(&self) -> bool {
+        self.lifecycle_types.inc() == 0
+    }
+
+    /// Counts a connection for as long as the value lives.
+    pub(crate) fn hold_connection(&self) -> Held {
+        Held::new(&self.connections)
+    }
+
+    /// Counts a subscriber on the hyper lane for as long as the value lives.
+    pub(crate) fn hold_stream(&self) -> Held {
+        Held::new(&self.streams)
+    }
+
+    pub(crate) fn connections(&self) -> u64 {
+        u64::try_from(self.connections.get()).unwrap_or(0)
+    }
+
+    pub(crate) fn streams(&self) -> u64 {
+        u64::try_from(self.streams.get()).unwrap_or(0)
+    }
+}
+
+/// One unit of a gauge, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Held(Gauge);
+
+impl Held {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Reads the hub's counts when somebody asks.
+#[derive(Debug)]
+struct HubCollector {
+    hub: Hub,
+}
+
+impl Collector for HubCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let counts = self.hub.counts();
+        for (name, help, value) in gauges(&counts) {
+            let gauge = ConstGauge::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            EncodeMetric::encode(&gauge, metric)?;
+        }
+        for (name, help, value) in counters(&counts) {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            EncodeMetric::encode(&counter, metric)?;
+        }
+        for (name, help, values) in by_reason(&counts) {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for &(reason, value) in values {
+                let label = Reason { reason };
+                let metric = family.encode_family(&label)?;
+                EncodeMetric::encode(&ConstCounter::new(value), metric)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+type Sample<T> = (&'static str, &'static str, T);
+
+fn gauges(counts: &Counts) -> [Sample<u64>; 5] {
+    [
+        ("fanfare_subscribers", "Subscribers", counts.subscribers),
+        (
+            "fanfare_subscribers_lagging",
+            "Subscribers that are behind the head",
+            counts.lagging,
+        ),
+        (
+            "fanfare_ring_records",
+            "Records in the ring",
+            counts.ring_records,
+        ),
+        (
+            "fanfare_ring_bytes",
+            "Bytes of frames in the ring",
+            counts.ring_bytes,
+        ),
+        // The names that a Mercure user's panels already have (OP-14).
+        (
+            "mercure_subscribers_connected",
+            "Subscribers",
+            counts.subscribers,
+        ),
+    ]
+}
+
+fn counters(counts: &Counts) -> [Sample<u64>; 9] {
+    [
+        (
+            "fanfare_subscriptions",
+            "Subscribers ever attached",
+            counts.subscribers_total,
+        ),
+        (
+            "fanfare_published",
+            "Publications stored through this process",
+            counts.published_total,
+        ),
+        (
+            "fanfare_records",
+            "Records fanned out",
+            counts.records_total,
+        ),
+        (
+            "fanfare_deliveries",
+            "Frames handed to a socket or stream",
+            counts.deliveries_total,
+        ),
+        ("fanfare_writes", "Writes made", counts.writes_total),
+        (
+            "fanfare_written_bytes",
+            "Bytes written",
+            counts.written_bytes_total,
+        ),
+        (
+            "fanfare_heartbeats",
+            "Heartbeats sent",
+            counts.heartbeats_total,
+        ),
+        (
+            "mercure_subscribers",
+            "Subscribers ever attached",
+            counts.subscribers_total,
+        ),
+        (
+            "mercure_updates",
+            "Publications stored through this process",
+            counts.published_total,
+        ),
+    ]
+}
+
+fn by_reason(counts: &Counts) -> [Sample<&[(&'static str, u64)]>; 2] {
+    [
+        ("fanfare_ended", "Subscribers ended", &counts.ended_total),
+        ("fanfare_gaps", "Gaps signalled", &counts.gaps_total),
+    ]
+}

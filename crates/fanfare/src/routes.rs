@@ -1,0 +1,205 @@
+//! The routes under hyper, and what every answer carries.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::routing::{MethodRouter, get, post};
+use bytes::Bytes;
+use fanfare_broker::Health;
+use http::header::{
+    CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    X_XSS_PROTECTION,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, Version};
+
+use crate::error::{Refusal, Style, into_body, plain, with_body};
+use crate::namespace::HUB_PATH;
+use crate::server::{Config, Server};
+use crate::subscribe::StreamRoute;
+use crate::{batch, broadcast, cors, page, publish};
+
+/// Makes the router. Routes of roles that are not configured do not exist (D0-U3).
+pub(crate) fn router(server: &Arc<Server>) -> Router {
+    let dev = server.config.dev.is_some();
+    let publishable = server.config.publisher.is_some();
+    let subscribable = server.subscribable();
+
+    // Without a body, as the protocol's clients know it (D0-U2).
+    let mut mercure = MethodRouter::new().fallback(async || StatusCode::METHOD_NOT_ALLOWED);
+    if subscribable {
+        mercure = mercure.get(mercure_stream);
+    }
+    if publishable {
+        mercure = mercure.post(publish::post);
+    }
+    let mut router = Router::new()
+        .route(HUB_PATH, mercure)
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics));
+    if subscribable {
+        router = router.route("/events", get(events_stream));
+    }
+    if publishable || dev {
+        router = router
+            .route("/broadcast", post(broadcast::post))
+            .route("/publish", post(batch::post));
+    }
+    if dev {
+        router = router.route("/", get(page::page));
+    }
+    router
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(not_found)
+        .layer(from_fn_with_state(Arc::clone(server), every))
+        .with_state(Arc::clone(server))
+}
+
+/// What is wrong with a request whatever its route.
+pub(crate) fn fault(config: &Config, parts: &Parts) -> Option<Refusal> {
+    let bytes_max = config.target_bytes_max;
+    let target = parts.uri.path_and_query();
+    if target.is_some_and(|target| target.as_str().len() > bytes_max) {
+        return Some(Refusal::TargetTooLong { bytes_max });
+    }
+    // With none or two, a proxy in front and we could disagree about the site (RFC 9112 §3.2).
+    let hosts = parts.headers.get_all(HOST).iter().count();
+    let wanted = match parts.version {
+        Version::HTTP_11 => hosts == 1,
+        _ => hosts <= 1,
+    };
+    (!wanted).then_some(Refusal::Host)
+}
+
+impl Server {
+    /// Adds what every answer carries: limits on what a page may do with it, and CORS.
+    pub(crate) fn dress(&self, request: &HeaderMap, answer: &mut HeaderMap) {
+        for (name, value) in [
+            (X_FRAME_OPTIONS, "DENY"),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (X_XSS_PROTECTION, "1; mode=block"),
+            // A URL may hold a token (S7).
+            (REFERRER_POLICY, "no-referrer"),
+        ] {
+            answer.insert(name, HeaderValue::from_static(value));
+        }
+        // The page brings a policy of its own, which is stricter.
+        answer
+            .entry(CONTENT_SECURITY_POLICY)
+            .or_insert(HeaderValue::from_static("default-src 'self'"));
+        cors::allow_origin(&self.config.cors_origins, request, answer);
+    }
+
+    /// The same for an answer that does not come from the router.
+    pub(crate) fn dressed(
+        &self,
+        request: &HeaderMap,
+        mut answer: Response<Bytes>,
+    ) -> Response<Bytes> {
+        self.dress(request, answer.headers_mut());
+        answer
+    }
+}
+
+/// Around every route: preflights, faults of the request, and what every answer carries.
+async fn every(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let asked = parts.headers.clone();
+    let preflight = cors::preflight(&server.config.cors_origins, &parts.method, &parts.headers);
+    let mut answer = if let Some(preflight) = preflight {
+        preflight.map(|()| Body::empty())
+    } else if let Some(refusal) = fault(&server.config, &parts) {
+        into_body(server.refused(style_at(parts.uri.path()), &parts, &refusal))
+    } else {
+        next.run(Request::from_parts(parts, body)).await
+    };
+    server.dress(&asked, answer.headers_mut());
+    answer
+}
+
+async fn mercure_stream(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    server.stream(StreamRoute::Mercure, &parts).await
+}
+
+async fn events_stream(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    server.stream(StreamRoute::Events, &parts).await
+}
+
+/// The process answers.
+async fn healthz() -> Response<Body> {
+    into_body(plain(StatusCode::OK, "ok"))
+}
+
+/// It also takes publications and subscribers.
+async fn readyz(State(server): State<Arc<Server>>) -> Response<Body> {
+    let health = server.hub.health();
+    into_body(match health {
+        _ if server.draining() => plain(StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        Health::Ready => plain(StatusCode::OK, "ready"),
+        Health::Degraded { why } => plain(StatusCode::OK, &format!("degraded: {why}")),
+        Health::Failed { why } => plain(StatusCode::SERVICE_UNAVAILABLE, &format!("failed: {why}")),
+        _ => plain(StatusCode::SERVICE_UNAVAILABLE, "unknown"),
+    })
+}
+
+async fn metrics(State(server): State<Arc<Server>>) -> Response<Body> {
+    let text = server.metrics.text();
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    into_body(with_body(StatusCode::OK, content_type, text))
+}
+
+async fn not_found(State(server): State<Arc<Server>>, uri: Uri) -> Response<Body> {
+    let path = uri.path();
+    let refusal = Refusal::NotFound {
+        detail: near_routes(path),
+    };
+    server.metrics.refused(refusal.reason());
+    into_body(refusal.response(style_at(path)))
+}
+
+/// axum adds `Allow`.
+async fn method_not_allowed(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    let refusal = Refusal::Method {
+        method: request.method().to_string(),
+    };
+    server.metrics.refused(refusal.reason());
+    into_body(refusal.response(Style::Problem))
+}
+
+fn style_at(path: &str) -> Style {
+    if path.starts_with(HUB_PATH) {
+        Style::Mercure
+    } else {
+        Style::Problem
+    }
+}
+
+fn near_routes(path: &str) -> String {
+    let path: String = path.chars().take(64).collect();
+    let mut near = ROUTES
+        .iter()
+        .filter(|route| strsim::jaro_winkler(route, &path) > 0.85);
+    match near.next() {
+        Some(route) => format!("there is no route {path:?}; did you mean {route}?"),
+        None => format!(
+            "there is no route {path:?}; there are {}",
+            ROUTES.join(", ")
+        ),
+    }
+}
+
+const ROUTES: [&str; 7] = [
+    HUB_PATH,
+    "/events",
+    "/broadcast",
+    "/publish",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+];

@@ -1,0 +1,244 @@
+//! The server: its limits, and its life from the first accept to the end of its drain.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fanfare_broker::{Publication, PublishError, Receipt};
+use fanfare_hub::{Drained, Hub};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::accept::Acceptor;
+use crate::auth::Verifier;
+use crate::metrics::Metrics;
+use crate::origins::Origins;
+use crate::routes;
+
+/// Who may do what, and how much of it; assign what differs from the default.
+///
+/// The default lets nobody in: without `publisher`, `subscriber`, `anonymous` or `dev` the routes
+/// of the missing roles do not exist (D0-U3).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Verifies publishers' tokens. `None`: nobody can publish, except in development.
+    pub publisher: Option<Verifier>,
+    /// Verifies subscribers' tokens. `None`: tokens are ignored and private events reach nobody.
+    pub subscriber: Option<Verifier>,
+    /// Subscribers without a token are let in; they see public events. Default: no.
+    pub anonymous: bool,
+    /// Pages of other origins that may read answers. Default: none.
+    pub cors_origins: Origins,
+    /// Pages that may publish with a cookie. Default: none.
+    pub publish_origins: Origins,
+    /// The cookie that may carry a token. Default `mercureAuthorization`.
+    pub cookie_name: String,
+    /// Bytes of a request's body. Default 1 MiB. Past it: 413, before the body is read.
+    pub body_bytes_max: usize,
+    /// Publications in one request to `/publish`. Default 1,000. Past it: 413.
+    pub batch_max: usize,
+    /// Topics of one publication. Default 1,000. Past it: 400.
+    pub topics_max: usize,
+    /// Selectors of one subscriber. Default 1,000. Past it: 400.
+    pub selectors_max: usize,
+    /// Connections at once. Default 1,000,000. Past it new ones are told to come back later.
+    pub connections_max: usize,
+    /// Time for a connection's first request head, and between later ones. Default 10 s. Past it:
+    /// closed.
+    pub head_timeout: Duration,
+    /// Bytes of a request head. Default 16 KiB, at least 8 KiB. Past it: 431.
+    pub head_bytes_max: usize,
+    /// Bytes of a request's target, query included. Default 8 KiB. Past it: 414.
+    pub target_bytes_max: usize,
+    /// Time for a request's body. Default 30 s. Past it: 408.
+    pub body_timeout: Duration,
+    /// Each stream begins with its own random reconnection time, 2 s to 6 s (SRV-05). Default: yes.
+    pub retry_hint: bool,
+    /// Time over which streams are ended at the stop signal. Default 30 s.
+    pub drain: Duration,
+    /// Development: the plain endpoints need no token, and `/` is a page to try things out.
+    pub dev: Option<Dev>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            publisher: None,
+            subscriber: None,
+            anonymous: false,
+            cors_origins: Origins::default(),
+            publish_origins: Origins::default(),
+            cookie_name: "mercureAuthorization".to_owned(),
+            body_bytes_max: 1 << 20,
+            batch_max: 1000,
+            topics_max: 1000,
+            selectors_max: 1000,
+            connections_max: 1_000_000,
+            head_timeout: Duration::from_secs(10),
+            head_bytes_max: 16 << 10,
+            target_bytes_max: 8 << 10,
+            body_timeout: Duration::from_secs(30),
+            retry_hint: true,
+            drain: Duration::from_secs(30),
+            dev: None,
+        }
+    }
+}
+
+/// What development mode adds.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Dev {
+    /// A token that may publish everywhere; the page at `/` holds it, for everybody who can open it.
+    pub publisher_token: String,
+}
+
+impl Dev {
+    /// Embeds `publisher_token` in the page.
+    #[must_use]
+    pub fn new(publisher_token: impl Into<String>) -> Self {
+        Self {
+            publisher_token: publisher_token.into(),
+        }
+    }
+}
+
+impl fmt::Debug for Dev {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dev")
+            .field("publisher_token", &"[redacted]")
+            .finish()
+    }
+}
+
+/// Serves `hub` on `listener` until `shutdown` resolves and the drain after it has ended.
+///
+/// The drain (N8): `/readyz` turns red, publishes and new streams are refused politely, publishes
+/// that are under way finish, streams end one by one over [`Config::drain`], and only then the
+/// listener closes (SRV-11) and idle connections with it. Dropping the future closes the listener
+/// at once and leaves open connections to the runtime.
+pub async fn run(
+    listener: TcpListener,
+    hub: Hub,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) -> Drained {
+    let server = Arc::new(Server::new(hub, config));
+    let acceptor = Acceptor::new(listener, Arc::clone(&server), routes::router(&server));
+    let drain = async {
+        shutdown.await;
+        server.drain().await
+    };
+    let drained = tokio::select! {
+        never = acceptor.run() => match never {},
+        drained = drain => drained,
+    };
+    server.close().await;
+    drained
+}
+
+/// What every request needs; there is one for each [`run`].
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) hub: Hub,
+    pub(crate) config: Config,
+    pub(crate) metrics: Metrics,
+    /// Cancelled: connections finish the request they are at, and close.
+    pub(crate) finish: CancellationToken,
+    /// Cancelled: connections close.
+    pub(crate) cut: CancellationToken,
+    /// A task for each connection that a shard does not own, and those of its requests.
+    pub(crate) connections: TaskTracker,
+    publishes: TaskTracker,
+    draining: AtomicBool,
+}
+
+impl Server {
+    fn new(hub: Hub, config: Config) -> Self {
+        Self {
+            metrics: Metrics::new(hub.clone()),
+            hub,
+            config,
+            finish: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            connections: TaskTracker::new(),
+            publishes: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the stop signal has come.
+    pub(crate) fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody can subscribe; if not, the stream routes do not exist (D0-U3).
+    pub(crate) fn subscribable(&self) -> bool {
+        self.config.subscriber.is_some() || self.config.anonymous
+    }
+
+    /// Connections now, those that shards own included.
+    pub(crate) fn connections_open(&self) -> u64 {
+        let sockets = self.hub.counts().subscribers;
+        // A subscriber on the hyper lane is counted by the hub and by its connection's task.
+        let streams = self.metrics.streams();
+        sockets.saturating_sub(streams) + self.metrics.connections()
+    }
+
+    /// Publishes `batch` in order; outcome `i` belongs to publication `i`.
+    ///
+    /// A publisher that hangs up, which drops the future, cancels nothing (D0-P10, O4).
+    pub(crate) async fn publish(
+        &self,
+        batch: Vec<Publication>,
+    ) -> Vec<Result<Receipt, PublishError>> {
+        let count = batch.len();
+        if self.draining() {
+            let retry_after = self.config.drain;
+            return vec![Err(PublishError::Unavailable { retry_after }); count];
+        }
+        let hub = self.hub.clone();
+        let publish = self
+            .publishes
+            .spawn(async move { hub.publish(batch).await });
+        publish
+            .await
+            .unwrap_or_else(|_| vec![Err(PublishError::Unknown); count])
+    }
+
+    async fn drain(&self) -> Drained {
+        self.draining.store(true, Ordering::Relaxed);
+        tracing::info!(over = ?self.config.drain, "draining");
+        self.publishes.close();
+        // A broker that does not answer must not hold up the streams; those publishers get no
+        // answer, which says "unknown".
+        if timeout(self.config.drain, self.publishes.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some publishes had no outcome when the drain began");
+        }
+        self.hub.drain(self.config.drain).await
+    }
+
+    async fn close(&self) {
+        self.finish.cancel();
+        self.connections.close();
+        if timeout(FINISH_TIMEOUT, self.connections.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(connections = self.connections.len(), "cut");
+            self.cut.cancel();
+            self.connections.wait().await;
+        }
+    }
+}
+
+/// How long a connection may take for the request it is at, once the drain is over.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,77 @@
+use http::{HeaderMap, HeaderValue, Version};
+
+use super::{StreamRoute, last_event_id, stream_head, user_topic};
+use crate::error::{InvalidUserId, Refusal};
+use crate::form::Form;
+
+fn cursor(header: Option<&[u8]>, query: &str) -> Option<String> {
+    let mut headers = HeaderMap::new();
+    if let Some(header) = header {
+        let value = HeaderValue::from_bytes(header).unwrap();
+        headers.insert("last-event-id", value);
+    }
+    let id = last_event_id(&headers, &Form::from_query(query)).unwrap();
+    id.map(|id| id.as_str().to_owned())
+}
+
+#[test]
+fn srv_13_header_first_then_the_query_names() {
+    for (header, query, expected) in [
+        (None, "", None),
+        (Some(&b"h"[..]), "lastEventID=q", Some("h")),
+        (Some(b""), "lastEventID=q", Some("q")),
+        (None, "lastEventID=&Last-Event-ID=b", Some("b")),
+        (None, "lastEventId=c", Some("c")),
+        (
+            None,
+            "lastEventID=a&Last-Event-ID=b&lastEventId=c",
+            Some("a"),
+        ),
+        (None, "lastEventID=urn%3Ax+y%23z", Some("urn:x y#z")),
+    ] {
+        assert_eq!(cursor(header, query).as_deref(), expected, "{query}");
+    }
+}
+
+#[test]
+fn srv_13_bytes_are_utf_8_and_anything_else_is_unknown() {
+    assert_eq!(cursor(Some("é".as_bytes()), "").as_deref(), Some("é"));
+    let unknown = Some("urn:ff:unreadable");
+    assert_eq!(cursor(Some(b"\xff"), "").as_deref(), unknown);
+    assert_eq!(cursor(None, "lastEventID=%FF").as_deref(), unknown);
+    assert_eq!(cursor(None, "lastEventID=a%0Ab").as_deref(), unknown);
+}
+
+#[test]
+fn srv_13_two_headers_are_refused() {
+    let mut headers = HeaderMap::new();
+    headers.append("last-event-id", HeaderValue::from_static("a"));
+    headers.append("last-event-id", HeaderValue::from_static("a"));
+    let refused = last_event_id(&headers, &Form::default());
+    assert_eq!(refused, Err(Refusal::TwoCursors));
+}
+
+#[test]
+fn a_user_id_means_one_user() {
+    assert_eq!(user_topic("42").unwrap().as_str(), "user/42");
+    assert_eq!(user_topic("").unwrap_err(), InvalidUserId::Length);
+    assert_eq!(
+        user_topic(&"x".repeat(257)).unwrap_err(),
+        InvalidUserId::Length
+    );
+    assert_eq!(user_topic("{id}").unwrap_err(), InvalidUserId::Braces);
+    let error = user_topic("a\nb").unwrap_err();
+    assert!(matches!(error, InvalidUserId::Forbidden(_)));
+}
+
+#[test]
+fn srv_20_connection_by_version() {
+    let connection = |version| {
+        let head = stream_head(StreamRoute::Events, version, None);
+        let value = head.headers().get("connection").cloned();
+        value.map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(connection(Version::HTTP_11).as_deref(), Some("keep-alive"));
+    assert_eq!(connection(Version::HTTP_10).as_deref(), Some("close"));
+    assert_eq!(connection(Version::HTTP_2), None);
+}
