@@ -27,3 +27,6 @@ pub use counts::Counts;
 pub use hub::{Admission, Drained, Hub};
 pub use stream::EventStream;
 pub use subscription::{GapSignal, SubscribeError, Subscription};
+
+#[cfg(test)]
+mod sim;

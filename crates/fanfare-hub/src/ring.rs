@@ -150,7 +150,7 @@ impl Ring {
         }
         state.next = end + 1;
         for reader in &mut state.readers {
-            if reader.next > end + 1 {
+            if reader.next > end + 1 && reader.next != GONE {
                 reader.next = end + 1;
                 reader.cut = Some(reader.cut.map_or(end, |cut| cut.min(end)));
             }
@@ -182,7 +182,7 @@ impl Ring {
     /// The shard reads no more, and holds nothing up.
     pub(crate) fn leave(&self, shard: usize) {
         if let Some(reader) = self.lock().readers.get_mut(shard) {
-            reader.next = u64::MAX;
+            reader.next = GONE;
         }
         self.room.notify_one();
     }
@@ -209,6 +209,9 @@ impl Ring {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The place of a shard that reads no more.
+const GONE: u64 = u64::MAX;
 
 /// What a record counts against the ring's bytes and a slice's budget.
 fn weight(record: &Record) -> usize {

@@ -269,6 +269,16 @@ impl<S: Sink> Shard<S> {
         self.subscribers.len()
     }
 
+    /// The most bytes that one lagging subscriber holds.
+    #[cfg(test)]
+    pub(crate) fn held_bytes_max(&self) -> usize {
+        let lags = self
+            .subscribers
+            .iter()
+            .filter_map(|(_, subscriber)| subscriber.lag.as_deref());
+        lags.map(|lag| lag.rest.len()).max().unwrap_or(0)
+    }
+
     /// The groups, to count subscribers by topic.
     pub(crate) fn groups(&self) -> &Groups {
         &self.groups

@@ -37,7 +37,7 @@ pub(crate) enum Outlet {
 impl Sink for Outlet {
     fn write(&mut self, bytes: &Bytes) -> io::Result<usize> {
         match self {
-            Self::Socket(socket) => socket.write(bytes),
+            Self::Socket(socket) => write(socket, bytes),
             Self::Stream(stream) => stream.write(bytes),
         }
     }
@@ -56,6 +56,20 @@ impl Sink for Outlet {
             Self::Stream(stream) => stream.end(),
         }
     }
+}
+
+/// Writes until all is taken or the socket would block: only after that does an edge-triggered
+/// poll promise to say when there is room again.
+fn write(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let mut taken = socket.write(bytes)?;
+    while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+        match socket.write(rest) {
+            Ok(more) => taken += more,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(taken)
 }
 
 /// A subscriber has nothing more to say after its request: what it sends is thrown away, and one

@@ -246,7 +246,7 @@ pub(super) struct Drain {
 }
 
 /// What ends a body cleanly: HTTP/1.1's last chunk (RFC 9112 §7.1), or nothing.
-fn last_chunk(form: Form) -> &'static [u8] {
+pub(super) fn last_chunk(form: Form) -> &'static [u8] {
     match form {
         Form::Chunked => b"0\r\n\r\n",
         Form::Plain => b"",

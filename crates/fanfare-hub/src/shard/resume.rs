@@ -1,11 +1,15 @@
 //! Lagging subscribers: the rest first, then the ring, then history, and a gap said aloud.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use fanfare_broker::{Cursor, Form, Page, ReadError, TopicFilter};
 
+use super::lifetime::last_chunk;
 use super::{HistoryRead, Lag, Shard, Storm, Subscriber, Turn, Wait, would_block};
 use crate::counts::Ended;
 use crate::gap::{Gap, GapReason, id_at};
+use crate::group::Kind;
 use crate::ring::{Ring, Slice};
 use crate::run::{Rest, Run};
 use crate::sink::Sink;
@@ -113,37 +117,27 @@ impl<S: Sink> Shard<S> {
 
     /// Skips `key` to `next`, aloud: by an event, or by ending the stream so that the answer to
     /// its return says it (C8).
+    ///
+    /// Damage is always said by the event: the place that the subscriber would return with is
+    /// still retained, so no answer would say it, and it would run into the hole for ever.
     fn signal_gap(&mut self, key: Key, next: u64, reason: GapReason) {
+        self.counters.gap(reason);
+        let Some(kind) = self.kind(key) else { return };
         let epoch = self.newest.map(|newest| newest.epoch);
         let id_before = |next: u64| {
-            id_at(epoch.map(|epoch| Cursor {
-                epoch,
-                offset: next.saturating_sub(1),
-            }))
+            let offset = next.saturating_sub(1);
+            id_at(epoch.map(|epoch| Cursor { epoch, offset }))
         };
-        let form = self.form(key);
-        let how = self
-            .subscribers
-            .get(key.place as usize)
-            .and_then(|subscriber| {
-                self.groups
-                    .get(subscriber.group)
-                    .map(|group| group.kind.gap_signal)
-            });
-        let Some(lag) = self.lag_mut(key) else { return };
-        match how {
-            Some(GapSignal::Event) => {
-                let gap = Gap {
-                    from: id_before(lag.next),
-                    to: id_before(next),
-                    reason,
-                };
-                lag.rest = join(&lag.rest, gap.frame().bytes(form));
-                lag.next = next;
-            }
-            Some(GapSignal::Cursor) | None => self.begin_end(key, Ended::Gap, &[]),
+        if kind.gap_signal == GapSignal::Cursor && reason != GapReason::Damaged {
+            self.begin_end(key, Ended::Gap, last_chunk(kind.form));
+            return;
         }
-        self.counters.gap(reason);
+        if let Some(lag) = self.lag_mut(key) {
+            let (from, to) = (id_before(lag.next), id_before(next));
+            let gap = Gap { from, to, reason };
+            lag.rest = join(&lag.rest, gap.frame().bytes(kind.form));
+            lag.next = next;
+        }
         self.queue(key);
     }
 
@@ -321,7 +315,7 @@ impl<S: Sink> Shard<S> {
     }
 
     /// All subscribers; for what happens once in a hub's life.
-    pub(super) fn keys(&self) -> Vec<Key> {
+    pub(crate) fn keys(&self) -> Vec<Key> {
         let key = |(place, subscriber): (usize, &Subscriber<S>)| {
             Some(Key {
                 place: u32::try_from(place).ok()?,
@@ -332,9 +326,13 @@ impl<S: Sink> Shard<S> {
     }
 
     pub(super) fn form(&self, key: Key) -> Form {
-        let group = self.subscribers.get(key.place as usize).map(|it| it.group);
-        let group = group.and_then(|group| self.groups.get(group));
-        group.map_or(Form::Plain, |group| group.kind.form)
+        self.kind(key).map_or(Form::Plain, |kind| kind.form)
+    }
+
+    /// What `key` has in common with its group.
+    fn kind(&self, key: Key) -> Option<Arc<Kind>> {
+        let subscriber = self.subscribers.get(key.place as usize)?;
+        Some(Arc::clone(&self.groups.get(subscriber.group)?.kind))
     }
 
     pub(super) fn lag_mut(&mut self, key: Key) -> Option<&mut Lag> {
