@@ -1,1 +1,78 @@
+use std::num::NonZeroU32;
 
+use fanfare_broker::{Cursor, Epoch, Publication, Selector};
+use fanfare_wire::Event;
+
+use super::*;
+
+fn selectors(texts: &[&str]) -> Selectors {
+    Selectors::new(
+        texts
+            .iter()
+            .map(|text| Selector::parse(text).unwrap())
+            .collect(),
+    )
+}
+
+fn kind(asked: &[&str], granted: &[&str]) -> Kind {
+    Kind {
+        selectors: selectors(asked),
+        grant: selectors(granted),
+        form: Form::Plain,
+        gap_signal: GapSignal::Event,
+    }
+}
+
+fn topics(names: &[&str]) -> Vec<Topic> {
+    names
+        .iter()
+        .map(|name| Topic::parse(name).unwrap())
+        .collect()
+}
+
+#[test]
+fn subscribers_of_equal_kind_share_a_group_whatever_the_order_of_their_selectors() {
+    let mut groups = Groups::default();
+    let one = groups.join(kind(&["a", "b"], &[]));
+    assert_eq!(groups.join(kind(&["b", "a", "b"], &[])), one);
+    assert_ne!(groups.join(kind(&["a", "b"], &["a"])), one);
+    assert_eq!(groups.get(one).unwrap().members, 2);
+}
+
+#[test]
+fn the_last_to_leave_takes_the_group_away() {
+    let mut groups = Groups::default();
+    let id = groups.join(kind(&["a"], &[]));
+    groups.leave(id);
+    assert!(groups.get(id).is_none());
+    assert_eq!(groups.count(&topics(&["a"]), Audience::Public), 0);
+}
+
+#[test]
+fn d0_a10_a_private_event_needs_a_grant_on_any_of_its_topics() {
+    let mut groups = Groups::default();
+    groups.join(kind(&["a"], &[]));
+    groups.join(kind(&["a"], &["b"]));
+    groups.join(kind(&["b"], &["a"]));
+    let both = topics(&["a", "b"]);
+    assert_eq!(groups.count(&both, Audience::Public), 3);
+    assert_eq!(groups.count(&both, Audience::Private), 2);
+    assert_eq!(groups.count(&topics(&["a"]), Audience::Private), 0);
+}
+
+#[test]
+fn a_group_hears_of_a_record_once_though_several_topics_and_selectors_meet() {
+    let mut groups = Groups::default();
+    let id = groups.join(kind(&["a", "*", "b"], &[]));
+    groups.get_mut(id).unwrap().live.push(0);
+    let topic = |name| Topic::parse(name).unwrap();
+    let publication = Publication::new(topic("a"), Event::new("x")).also(topic("b"));
+    let cursor = Cursor {
+        epoch: Epoch::new(NonZeroU32::MIN),
+        offset: 1,
+    };
+    let mut touched = Vec::new();
+    groups.match_all(&[Record::new(cursor, publication)], &mut touched);
+    assert_eq!(touched, [id]);
+    assert_eq!(groups.get(id).unwrap().hits, [0]);
+}

@@ -1,1 +1,140 @@
+use std::num::NonZeroU32;
 
+use fanfare_broker::{Cursor, Epoch, Publication, Topic};
+use fanfare_wire::Event;
+
+use super::*;
+
+fn record(offset: u64) -> Record {
+    let epoch = Epoch::new(NonZeroU32::MIN);
+    let publication = Publication::new(Topic::parse("t").unwrap(), Event::new("x"));
+    Record::new(Cursor { epoch, offset }, publication)
+}
+
+fn records(offsets: std::ops::RangeInclusive<u64>) -> VecDeque<Record> {
+    offsets.map(record).collect()
+}
+
+fn offsets(records: &[Record]) -> Vec<u64> {
+    records.iter().map(Record::offset).collect()
+}
+
+#[test]
+fn a_shard_takes_each_record_once_in_order() {
+    let ring = Ring::new(1 << 20, 100, 1, 1);
+    let mut taken = Vec::new();
+    ring.append_what_fits(&mut records(1..=3));
+    assert_eq!(
+        ring.take(0, usize::MAX, &mut taken),
+        Taken {
+            cut: None,
+            first: 1,
+            more: false
+        }
+    );
+    ring.append_what_fits(&mut records(4..=4));
+    ring.take(0, usize::MAX, &mut taken);
+    ring.take(0, usize::MAX, &mut taken);
+    assert_eq!(offsets(&taken), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_budget_brings_at_least_one_record_and_says_that_more_waits() {
+    let ring = Ring::new(1 << 20, 100, 1, 1);
+    ring.append_what_fits(&mut records(1..=3));
+    let mut taken = Vec::new();
+    assert!(ring.take(0, 1, &mut taken).more);
+    assert_eq!(offsets(&taken), [1]);
+}
+
+#[test]
+fn the_oldest_leave_only_after_every_shard_has_taken_them() {
+    let ring = Ring::new(1 << 20, 3, 2, 1);
+    let mut waiting = records(1..=5);
+    ring.append_what_fits(&mut waiting);
+    assert_eq!(
+        waiting.len(),
+        2,
+        "the ring is full and nobody has taken anything"
+    );
+    ring.take(0, usize::MAX, &mut Vec::new());
+    ring.append_what_fits(&mut waiting);
+    assert_eq!(waiting.len(), 2, "the second shard has not");
+    ring.take(1, usize::MAX, &mut Vec::new());
+    ring.append_what_fits(&mut waiting);
+    assert_eq!(waiting.len(), 0);
+    assert_eq!(ring.size().0, 3);
+}
+
+#[test]
+fn a_shard_that_left_holds_nothing_up() {
+    let ring = Ring::new(1 << 20, 2, 1, 1);
+    let mut waiting = records(1..=5);
+    ring.append_what_fits(&mut waiting);
+    ring.leave(0);
+    ring.append_what_fits(&mut waiting);
+    assert!(waiting.is_empty());
+}
+
+#[test]
+fn bytes_are_bounded_and_one_record_larger_than_the_ring_still_passes() {
+    let size = weight(&record(1));
+    let ring = Ring::new(size * 2, 100, 1, 1);
+    for offset in 1..=5 {
+        ring.append_what_fits(&mut records(offset..=offset));
+        ring.take(0, usize::MAX, &mut Vec::new());
+    }
+    assert_eq!(ring.size(), (2, size * 2));
+    let tiny = Ring::new(size / 2, 100, 1, 1);
+    let mut waiting = records(1..=1);
+    tiny.append_what_fits(&mut waiting);
+    assert!(waiting.is_empty());
+}
+
+#[test]
+fn a_lagging_subscriber_reads_from_its_offset_or_hears_where_the_ring_begins() {
+    let ring = Ring::new(1 << 20, 3, 1, 1);
+    for offset in 1..=5 {
+        ring.append_what_fits(&mut records(offset..=offset));
+        ring.take(0, usize::MAX, &mut Vec::new());
+    }
+    let mut read = Vec::new();
+    assert_eq!(ring.read(4, 6, usize::MAX, &mut read), Slice::Records);
+    assert_eq!(offsets(&read), [4, 5]);
+    assert_eq!(
+        ring.read(2, 6, usize::MAX, &mut read),
+        Slice::Before { first: 3 }
+    );
+}
+
+#[test]
+fn a_cut_is_told_once_to_whoever_took_what_is_lost() {
+    let ring = Ring::new(1 << 20, 100, 2, 1);
+    ring.append_what_fits(&mut records(1..=5));
+    ring.take(0, usize::MAX, &mut Vec::new());
+    ring.cut(3);
+    let mut taken = Vec::new();
+    assert_eq!(
+        ring.take(0, usize::MAX, &mut taken),
+        Taken {
+            cut: Some(3),
+            first: 4,
+            more: false
+        }
+    );
+    assert_eq!(ring.take(0, usize::MAX, &mut taken).cut, None);
+    ring.take(1, usize::MAX, &mut taken);
+    assert_eq!(
+        offsets(&taken),
+        [1, 2, 3],
+        "the other shard never saw what is lost"
+    );
+}
+
+#[test]
+fn after_a_skip_the_next_offset_says_what_is_missing() {
+    let ring = Ring::new(1 << 20, 100, 1, 1);
+    ring.append_what_fits(&mut records(1..=2));
+    ring.skip_to(7);
+    assert_eq!(ring.take(0, usize::MAX, &mut Vec::new()).first, 7);
+}
