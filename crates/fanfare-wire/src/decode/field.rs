@@ -18,23 +18,20 @@ impl Field {
 
     /// Splits a line that is not empty into its field and its value.
     pub(super) fn split(line: &[u8]) -> (Self, &[u8]) {
-        // No known name is longer than five bytes, so a long line is not searched for its colon.
-        let head = line.iter().take(Self::HEAD_BYTES_MAX - 1);
-        let (name, value) = match head.into_iter().position(|&byte| byte == b':') {
-            Some(colon) => (line.get(..colon), line.get(colon + 1..)),
+        let (field, after_name) = match line {
+            [b':', text @ ..] => return (Self::Comment, text),
+            [b'd', b'a', b't', b'a', rest @ ..] => (Self::Data, rest),
+            [b'e', b'v', b'e', b'n', b't', rest @ ..] => (Self::Type, rest),
+            [b'i', b'd', rest @ ..] => (Self::Id, rest),
+            [b'r', b'e', b't', b'r', b'y', rest @ ..] => (Self::Retry, rest),
+            _ => return (Self::Unknown, &[]),
+        };
+        match after_name {
+            [b':', b' ', value @ ..] | [b':', value @ ..] => (field, value),
             // HTML §9.2.6: a line without a colon is a name, and its value is empty.
-            None => (Some(line), None),
-        };
-        let value = value.unwrap_or_default();
-        let field = match name.unwrap_or_default() {
-            b"" => return (Self::Comment, value),
-            b"data" => Self::Data,
-            b"event" => Self::Type,
-            b"id" => Self::Id,
-            b"retry" => Self::Retry,
-            _ => Self::Unknown,
-        };
-        (field, value.strip_prefix(b" ").unwrap_or(value))
+            [] => (field, &[]),
+            _ => (Self::Unknown, &[]),
+        }
     }
 }
 

@@ -32,6 +32,14 @@ fn sse_24_one_byte_more_is_too_long() {
     check("id: 123456789\n\n", &[Said::TooLong]);
 }
 
+/// Data that fills the limit leaves less than no room, for its LF counts too. A line without a value
+/// fitted in there if it came whole, and was too long if it came in pieces.
+#[test]
+fn sse_24_empty_line_after_data_that_fills_the_limit_is_too_long() {
+    check("data: 12345678\ndata\n\n", &[Said::TooLong]);
+    check("data: 12345678\nid\n\n", &[Said::TooLong]);
+}
+
 #[test]
 fn sse_24_too_long_is_said_once_and_decoding_goes_on() {
     check(
