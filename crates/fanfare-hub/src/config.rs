@@ -59,8 +59,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether the hub can work with it.
-    pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
+    /// Checks it without starting a hub; [`crate::Hub::start`] does the same.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig`] names the first field that the hub cannot work with.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
         let rules = [
             (self.shards >= 1, "shards", "at least 1"),
             (

@@ -25,7 +25,7 @@ impl Origins {
     /// Whether `*` is in the list: every origin, but then without credentials (D0-C5).
     #[must_use]
     pub fn any(&self) -> bool {
-        self.0.contains(&OriginPattern(Pattern::Any))
+        self.0.contains(&OriginPattern::any())
     }
 
     /// Whether `origin`, as a browser sends it, is in the list. ASCII case does not count.
@@ -54,6 +54,12 @@ enum Pattern {
 }
 
 impl OriginPattern {
+    /// The entry `*`.
+    #[must_use]
+    pub fn any() -> Self {
+        Self(Pattern::Any)
+    }
+
     /// `origin` is in lower case.
     fn matches(&self, origin: &str) -> bool {
         match &self.0 {
