@@ -7,20 +7,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fanfare_broker::{Broker, Cursor, Form, Health, Publication, PublishError, Receipt, Resolved};
+use fanfare_broker::{Broker, Form, Health, Publication, PublishError, Receipt};
 use fanfare_wire::EventId;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::config::{Config, StartError, UnknownCursor};
+use crate::config::{Config, StartError};
 use crate::counts::{Counts, Ended, ShardCounters};
-use crate::gap::{EARLIEST, Gap, GapReason, id_at};
 use crate::group::Kind;
 use crate::inbox::{Command, Inbox, Wire, poll_and_inbox};
 use crate::replay::Replay;
 use crate::ring::Ring;
 use crate::shard::{Attach, Shard};
+use crate::start::Start;
 use crate::stream::{EventStream, handover};
 use crate::subscription::{SubscribeError, Subscription};
 use crate::tail;
@@ -153,7 +153,9 @@ impl Hub {
             });
         }
         let place = Place::take(&self.0.admitted, self.0.config.subscribers_max)?;
-        let start = self.start_of(subscription.last_event_id.as_ref()).await?;
+        let id = subscription.last_event_id.as_ref();
+        let (broker, unknown_cursor) = (&*self.0.broker, self.0.config.unknown_cursor);
+        let start = Start::find(id, broker, &self.0.ring, unknown_cursor).await?;
         Ok(Admission {
             hub: Arc::clone(&self.0),
             subscription,
@@ -225,60 +227,6 @@ impl Hub {
             cut: ended_by(Ended::Cut),
         }
     }
-
-    /// Where a stream starts that presents `id` (A1, C6).
-    async fn start_of(&self, id: Option<&EventId>) -> Result<Start, SubscribeError> {
-        let head = self.0.ring.next();
-        let Some(id) = id else {
-            return Ok(Start {
-                next: head,
-                resumed_after: None,
-                gap: None,
-            });
-        };
-        let earliest = || id_at(None);
-        let resolved = self.0.broker.resolve(id).await?;
-        let bounds = self.0.broker.bounds().await?;
-        let (next, reason) = match resolved {
-            Resolved::At(offset) => {
-                let after = if id.as_str() == EARLIEST {
-                    earliest()
-                } else {
-                    id.clone()
-                };
-                return Ok(Start {
-                    next: offset + 1,
-                    resumed_after: Some(after),
-                    gap: None,
-                });
-            }
-            Resolved::Trimmed { first } => (first, GapReason::Trimmed),
-            Resolved::Diverged { end } => (bounds.first.max(end + 1), GapReason::Diverged),
-            Resolved::Unknown | _ => match self.0.config.unknown_cursor {
-                UnknownCursor::Head => (head, GapReason::Unknown),
-                UnknownCursor::All => (bounds.first, GapReason::Unknown),
-            },
-        };
-        let before = bounds.head.map(|head| Cursor {
-            offset: next.saturating_sub(1),
-            ..head
-        });
-        let to = id_at(before);
-        let resumed_after = match reason {
-            GapReason::Diverged => to.clone(),
-            GapReason::Trimmed | GapReason::Unknown | GapReason::Damaged => earliest(),
-        };
-        let gap = Some(Gap {
-            from: id.clone(),
-            to,
-            reason,
-        });
-        Ok(Start {
-            next,
-            resumed_after: Some(resumed_after),
-            gap,
-        })
-    }
 }
 
 /// A subscriber that was admitted and knows its place, but has no way to the wire yet.
@@ -288,14 +236,6 @@ pub struct Admission {
     subscription: Subscription,
     start: Start,
     place: Place,
-}
-
-/// Where a stream starts, and what is said of it.
-#[derive(Debug)]
-struct Start {
-    next: u64,
-    resumed_after: Option<EventId>,
-    gap: Option<Gap>,
 }
 
 impl Admission {

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use fanfare_broker::{Page, Publication, ReadError};
+use fanfare_broker::{Epoch, Page, Publication, ReadError};
 use tokio::sync::oneshot;
 
-use crate::shard::Attach;
+use crate::shard::{Attach, HistoryRead};
 use crate::stream::StreamSink;
 use crate::wheel::Key;
 
@@ -35,8 +35,8 @@ pub(crate) enum Command {
     Writable(Key),
     /// A stream's reader is gone.
     Left(Key),
-    /// A slice of history that the shard asked for.
-    History(Key, Result<Page, ReadError>),
+    /// A slice of history that the shard asked for, and the newest record's epoch after it.
+    History(HistoryRead, Result<Page, ReadError>, Option<Epoch>),
     /// How many subscribers want this publication?
     Count(Publication, oneshot::Sender<u64>),
     /// End every subscriber until then.

@@ -80,6 +80,10 @@ impl Index {
         }
     }
 
+    #[expect(
+        clippy::mutable_key_type,
+        reason = "a selector's hash and equality are its text's"
+    )]
     fn insert_pattern(&mut self, group: GroupId, selector: &Selector, prefix: &str) {
         let prefix = prefix.as_bytes();
         let patterns = self.patterns.entry(prefix.into()).or_insert_with(|| {

@@ -16,6 +16,7 @@ mod ring;
 mod run;
 mod shard;
 mod sink;
+mod start;
 mod stream;
 mod subscription;
 mod tail;

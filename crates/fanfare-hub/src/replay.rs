@@ -38,7 +38,13 @@ impl Replay {
             // The semaphore is never closed.
             let _turn = this.turns.acquire().await;
             let slice = this.slice(&read).await;
-            inbox.send(Command::History(read.key, slice));
+            let head = this
+                .broker
+                .bounds()
+                .await
+                .ok()
+                .and_then(|bounds| bounds.head);
+            inbox.send(Command::History(read, slice, head.map(|head| head.epoch)));
         };
         self.tasks.spawn_on(task, &self.runtime);
     }

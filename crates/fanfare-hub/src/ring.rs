@@ -14,7 +14,10 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct Ring {
     state: Mutex<State>,
+    /// A shard took something.
     room: Notify,
+    /// The head is elsewhere.
+    moved: Notify,
     bytes_max: usize,
     records_max: usize,
 }
@@ -58,6 +61,9 @@ pub(crate) enum Slice {
         /// The first offset in the ring.
         first: u64,
     },
+    /// The broker lost records since the shard's last turn, and the shard has to hear of it first:
+    /// what stands at these offsets now may be another history.
+    Cut,
 }
 
 impl Ring {
@@ -73,6 +79,7 @@ impl Ring {
         Self {
             state: Mutex::new(state),
             room: Notify::new(),
+            moved: Notify::new(),
             bytes_max,
             records_max,
         }
@@ -81,6 +88,11 @@ impl Ring {
     /// The offset that comes next: a subscriber that starts here misses nothing from now on.
     pub(crate) fn next(&self) -> u64 {
         self.lock().next
+    }
+
+    /// Resolves when the head has moved since the future was made.
+    pub(crate) fn moved(&self) -> impl Future<Output = ()> {
+        self.moved.notified()
     }
 
     /// Records and bytes of frames now.
@@ -98,6 +110,7 @@ impl Ring {
             let room = self.room.notified();
             self.append_what_fits(&mut records);
             appended();
+            self.moved.notify_waiters();
             if records.is_empty() {
                 return;
             }
@@ -135,6 +148,8 @@ impl Ring {
         state.records.clear();
         state.bytes = 0;
         state.next = next;
+        drop(state);
+        self.moved.notify_waiters();
     }
 
     /// Cuts back to `end`: the broker lost what follows it (A7).
@@ -148,13 +163,16 @@ impl Ring {
             let lost = state.records.pop_back();
             state.bytes -= lost.as_ref().map_or(0, weight);
         }
-        state.next = end + 1;
+        state.next = state.next.min(end + 1);
         for reader in &mut state.readers {
-            if reader.next > end + 1 && reader.next != GONE {
-                reader.next = end + 1;
-                reader.cut = Some(reader.cut.map_or(end, |cut| cut.min(end)));
+            // Also one that took nothing of what is lost: a subscriber of it may wait beyond.
+            reader.cut = Some(reader.cut.map_or(end, |cut| cut.min(end)));
+            if reader.next != GONE {
+                reader.next = reader.next.min(end + 1);
             }
         }
+        drop(state);
+        self.moved.notify_waiters();
     }
 
     /// Moves what `shard` has not seen into `records`, within the budget, and moves its place.
@@ -187,15 +205,24 @@ impl Ring {
         self.room.notify_one();
     }
 
-    /// Copies records from `next` up to before `upto` into `records`, within the budget.
+    /// Copies records from `next` up to before `upto` into `records`, within the budget, for a
+    /// subscriber of `shard`.
     pub(crate) fn read(
         &self,
+        shard: usize,
         next: u64,
         upto: u64,
         budget: usize,
         records: &mut Vec<Record>,
     ) -> Slice {
         let state = self.lock();
+        if state
+            .readers
+            .get(shard)
+            .is_some_and(|reader| reader.cut.is_some())
+        {
+            return Slice::Cut;
+        }
         let first = state.records.front().map_or(state.next, Record::offset);
         if next < first {
             return Slice::Before { first };

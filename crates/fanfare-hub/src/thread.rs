@@ -75,7 +75,7 @@ impl ShardThread {
             Command::Attach(attach, wire) => self.attach(*attach, wire, now),
             Command::Writable(key) => self.shard.writable(key),
             Command::Left(key) => self.shard.readable(key),
-            Command::History(key, slice) => self.shard.history(key, slice),
+            Command::History(read, slice, epoch) => self.shard.history(&read, slice, epoch),
             Command::Count(publication, answer) => {
                 let count = self
                     .shard

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use fanfare_broker::{Cursor, Form, Page, ReadError, TopicFilter};
+use fanfare_broker::{Cursor, Epoch, Form, Page, ReadError, TopicFilter};
 
 use super::lifetime::last_chunk;
 use super::{HistoryRead, Lag, Shard, Storm, Subscriber, Turn, Wait, would_block};
@@ -24,20 +24,38 @@ impl<S: Sink> Shard<S> {
         }
     }
 
-    /// The slice of history that [`Turn::reads`] asked for.
-    pub(crate) fn history(&mut self, key: Key, slice: Result<Page, ReadError>) {
+    /// The slice of history that `read` asked for, and the epoch of the broker's newest
+    /// record after it was read.
+    ///
+    /// An epoch that this shard has not met means that the slice may be of another history than
+    /// the subscriber's: it is read again when the tail has brought what happened.
+    pub(crate) fn history(
+        &mut self,
+        read: &HistoryRead,
+        slice: Result<Page, ReadError>,
+        epoch: Option<Epoch>,
+    ) {
+        let key = read.key;
+        let (newest, head) = (self.newest.map(|newest| newest.epoch), self.next);
         let Some(lag) = self.lag_mut(key) else { return };
-        if lag.wait != Wait::History || lag.ending.is_some() {
+        // It may have been sent elsewhere meanwhile, and wait for another slice by now.
+        if lag.wait != Wait::History || lag.next != read.after + 1 || lag.ending.is_some() {
+            return;
+        }
+        if newest != epoch {
+            lag.wait = Wait::Tail;
+            self.early.push(key);
             return;
         }
         let next = lag.next;
         match slice {
             Ok(page) => match page.missing.first() {
                 Some(hole) if hole.start <= next => {
-                    self.signal_gap(key, hole.end, GapReason::Damaged);
+                    self.signal_gap(key, hole.end.min(head), GapReason::Damaged);
                 }
                 hole => {
-                    let upto = hole.map_or(page.next, |hole| hole.start);
+                    // What it was asked for may have been cut off meanwhile.
+                    let upto = hole.map_or(page.next, |hole| hole.start).min(head);
                     let records = page
                         .records
                         .into_iter()
@@ -92,13 +110,18 @@ impl<S: Sink> Shard<S> {
 
     /// The broker lost what follows `end` (A7): whoever is beyond it hears so and goes on there.
     pub(super) fn diverge(&mut self, end: u64) {
-        self.fall_behind();
-        self.next = end + 1;
+        if self.next > end + 1 {
+            self.fall_behind();
+            self.next = end + 1;
+        }
+        self.storm = Storm::default();
         for key in self.keys() {
             if self.lag_mut(key).is_some_and(|lag| lag.next > end + 1) {
                 self.signal_gap(key, end + 1, GapReason::Diverged);
             }
         }
+        // The record at `end` may be of an older epoch. Then a slice of history has to wait for the
+        // next record, which is safe; the cursor in a gap signal may be unknown, which is said.
         self.newest = self.newest.map(|newest| Cursor {
             offset: end.min(newest.offset),
             ..newest
@@ -179,21 +202,30 @@ impl<S: Sink> Shard<S> {
             return true;
         }
         self.records.clear();
-        if let Slice::Before { first } =
-            ring.read(from, self.next, SLICE_BYTES_MAX, &mut self.records)
-        {
-            let upto = first.min(self.next) - 1;
-            let read = HistoryRead {
-                key,
-                after: from - 1,
-                upto,
-                filter: kind.clone(),
-            };
-            turn.reads.push(read);
-            if let Some(lag) = self.lag_mut(key) {
-                lag.wait = Wait::History;
+        let slice = ring.read(
+            self.reader,
+            from,
+            self.next,
+            SLICE_BYTES_MAX,
+            &mut self.records,
+        );
+        match slice {
+            Slice::Records => {}
+            Slice::Cut => {
+                self.queue(key);
+                return false;
             }
-            return false;
+            Slice::Before { first } => {
+                let (after, upto) = (from - 1, first.min(self.next) - 1);
+                turn.reads.push(HistoryRead {
+                    key,
+                    after,
+                    upto,
+                    filter: kind.clone(),
+                });
+                self.wait(key, Wait::History);
+                return false;
+            }
         }
         let next = self
             .records
@@ -242,7 +274,7 @@ impl<S: Sink> Shard<S> {
         lag.progress(taken, now);
         self.count_write(taken, rest.frames);
         if blocked {
-            self.wait_for_sink(key);
+            self.wait(key, Wait::Sink);
         } else if next >= self.next {
             self.catch_up(key, next);
         } else {
@@ -282,10 +314,8 @@ impl<S: Sink> Shard<S> {
     /// At the head: live from here on (A4). Beyond it: the tail has to come first.
     fn catch_up(&mut self, key: Key, next: u64) {
         if next > self.next {
-            if let Some(lag) = self.lag_mut(key) {
-                lag.wait = Wait::Tail;
-                self.early.push(key);
-            }
+            self.wait(key, Wait::Tail);
+            self.early.push(key);
             return;
         }
         let now = self.now;
@@ -302,9 +332,9 @@ impl<S: Sink> Shard<S> {
         self.counters.live.add(1);
     }
 
-    fn wait_for_sink(&mut self, key: Key) {
+    fn wait(&mut self, key: Key, wait: Wait) {
         if let Some(lag) = self.lag_mut(key) {
-            lag.wait = Wait::Sink;
+            lag.wait = wait;
         }
     }
 

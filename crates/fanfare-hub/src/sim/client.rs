@@ -152,6 +152,7 @@ impl Client {
             return;
         };
         let (name, here) = (self.name, self.place);
+        let anywhere = std::mem::take(&mut self.at_earliest);
         match data["reason"].as_str().unwrap() {
             "trimmed" => {
                 assert!(
@@ -159,6 +160,7 @@ impl Client {
                     "client {name} at {here}: false gap to {to}"
                 );
             }
+            "damaged" if anywhere => {}
             "damaged" => {
                 let lost = past.between(to.epoch, here.offset, to.offset + 1);
                 for record in lost.filter(|record| self.kind.wants(record.publication())) {

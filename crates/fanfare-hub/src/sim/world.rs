@@ -187,6 +187,8 @@ impl World {
         }
         // Far more than it takes: whoever is not done then never will be.
         for _ in 0..4000 {
+            // Heartbeats find those that are gone without a word.
+            self.now += Duration::from_millis(10);
             self.connect_all();
             self.follow_tail();
             self.turn();
@@ -355,6 +357,10 @@ impl World {
             None if place.offset + 1 < past.floor => (past.floor, Some(GapReason::Trimmed)),
             None => (place.offset + 1, None),
         };
+        if next > self.ring.next() {
+            // The hub waits until the tail has come as far, and asks again.
+            return;
+        }
         let to = Cursor {
             offset: next - 1,
             ..newest
@@ -393,7 +399,9 @@ impl World {
     fn answer_history(&mut self) {
         for (number, read) in std::mem::take(&mut self.reads) {
             let slice = self.history(&read);
-            self.shards[number].history(read.key, slice);
+            let newest = self.past.logs.last().unwrap().1.last();
+            let epoch = newest.map(|record| record.cursor().epoch);
+            self.shards[number].history(&read, slice, epoch);
         }
     }
 
@@ -458,7 +466,7 @@ impl World {
             .unwrap()
             .1
             .iter()
-            .take(end as usize)
+            .take_while(|record| record.offset() <= end)
             .cloned()
             .collect();
         self.past.logs.push((epoch, log));
