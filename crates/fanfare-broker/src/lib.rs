@@ -7,6 +7,7 @@
 mod broker;
 mod cursor;
 mod frame;
+pub mod memory;
 mod publication;
 mod record;
 mod selector;
@@ -18,6 +19,7 @@ pub use broker::{
 };
 pub use cursor::{Cursor, Epoch};
 pub use frame::{Form, Frame};
+pub use memory::MemoryBroker;
 pub use publication::{Audience, IdempotencyKey, InvalidKey, Publication};
 pub use record::Record;
 pub use selector::{InvalidSelector, Selector, Selectors, Shape};

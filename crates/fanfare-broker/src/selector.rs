@@ -14,10 +14,10 @@ use crate::topic::Topic;
 /// Equality and hash are those of its text. Cloning shares the compiled form.
 ///
 /// Exact texts and `*` cost their text. What a template's literal beginning does not settle, a
-/// regular expression does, shared by all selectors that are the same after that beginning:
-/// `https://example.com/u/1/{id}` and `https://example.com/u/2/{id}` cost some 150 bytes each and
-/// one expression together. An expression of its own costs about 10 KiB, and 5 to 15 KiB more for
-/// each thread that matches with it at the same time; it is freed with its last selector.
+/// regular expression does, shared by all selectors that go on in the same way:
+/// `https://example.com/u/1/{id}` and `https://example.com/u/2/{id}` cost about 140 bytes each and
+/// one expression together. An expression of its own costs about 8 KiB and 20 to 50 µs, the largest
+/// 35 KiB and 0.5 ms; each thread that matches with it adds about as much again.
 #[derive(Clone, Debug)]
 pub struct Selector(Arc<Compiled>);
 
