@@ -1,0 +1,138 @@
+//! A server under test: a process on a core of its own, and what the operating system says of it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use fanfare::load::Target;
+
+/// A program that takes the load.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Program {
+    /// The hub, as released.
+    Fanfare,
+    /// A bare loop of `write(2)`.
+    Floor,
+    /// A plain axum `Sse` over a broadcast channel.
+    Peer,
+}
+
+impl Program {
+    /// The program's name, in figures and on the disk.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fanfare => "fanfare",
+            Self::Floor => "floor",
+            Self::Peer => "peer",
+        }
+    }
+
+    fn args(self) -> &'static [&'static str] {
+        match self {
+            Self::Fanfare => &["serve", "--dev", "--listen", "127.0.0.1:0"],
+            Self::Floor | Self::Peer => &[],
+        }
+    }
+}
+
+/// A running server; dropping it ends the process.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    /// Kept open: a server that cannot write to it would notice.
+    stdout: BufReader<ChildStdout>,
+    /// `127.0.0.1:PORT`
+    pub(crate) authority: String,
+}
+
+impl Server {
+    /// Starts `program`, which lies beside this one, on core 0, and waits until it is ready.
+    pub(crate) fn start(program: Program) -> anyhow::Result<Self> {
+        let here = std::env::current_exe()?;
+        let path = here.with_file_name(program.name());
+        let mut child = Command::new("taskset")
+            .args(["-c", "0"])
+            .arg(&path)
+            .args(program.args())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot run taskset")?;
+        let stdout = child.stdout.take().context("the server has no stdout")?;
+        let mut server = Self {
+            child,
+            stdout: BufReader::new(stdout),
+            authority: String::new(),
+        };
+        let mut line = String::new();
+        while server.stdout.read_line(&mut line)? > 0 {
+            if let Some((_, authority)) = line.trim_end().split_once(" is ready on http://") {
+                authority.clone_into(&mut server.authority);
+                return Ok(server);
+            }
+            line.clear();
+        }
+        bail!("{} ended before it was ready", path.display());
+    }
+
+    /// Where the load goes.
+    pub(crate) fn target(&self) -> anyhow::Result<Target> {
+        Ok(Target::resolve(
+            &format!("http://{}", self.authority),
+            None,
+        )?)
+    }
+
+    /// The time that the server's threads have run, to the nanosecond.
+    ///
+    /// Threads that have ended are not in it; the servers keep theirs.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        let mut nanos = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let stat = fs::read_to_string(task?.path().join("schedstat"))?;
+            let ran = stat.split(' ').next().unwrap_or_default();
+            nanos += ran.parse::<u64>().context("schedstat begins with a time")?;
+        }
+        Ok(Duration::from_nanos(nanos))
+    }
+
+    /// The server's memory, with what it shares with others divided among them.
+    pub(crate) fn pss_bytes(&self) -> anyhow::Result<f64> {
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
+        let kilobytes = rollup
+            .lines()
+            .find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));
+        let kilobytes: f64 = kilobytes.context("smaps_rollup has a Pss line")?.parse()?;
+        Ok(kilobytes * 1024.0)
+    }
+
+    /// The sum of all samples of `name` in the server's metrics.
+    pub(crate) fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let mut connection = TcpStream::connect(&self.authority)?;
+        write!(
+            connection,
+            "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.authority,
+        )?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        let samples = answer.lines().filter_map(|line| {
+            let (sample, value) = line.rsplit_once(' ')?;
+            let (metric, _) = sample.split_once('{').unwrap_or((sample, ""));
+            (metric == name).then(|| value.trim().parse::<f64>().ok())?
+        });
+        Ok(samples.sum())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has nothing to save, and an error means that it has ended by itself.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
