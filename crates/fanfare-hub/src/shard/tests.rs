@@ -156,7 +156,7 @@ fn blocked_frame_is_finished_before_the_next_run() {
     bench.shard.writable(key);
     bench.turn();
     let expected =
-        "HEAD1c\r\nid: urn:ff:1-1\ndata: first\n\n\r\n1d\r\nid: urn:ff:1-2\ndata: second\n\n\r\n";
+        "HEAD1C\r\nid: urn:ff:1-1\ndata: first\n\n\r\n1D\r\nid: urn:ff:1-2\ndata: second\n\n\r\n";
     bench.turn();
     assert_eq!(text(&peer), expected);
 }
