@@ -56,7 +56,7 @@ pub(super) struct Args {
 }
 
 /// Reports to stdout, and fails if a single event was lost, doubled or out of order.
-pub(super) fn run(args: Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     serve::raise_descriptor_limit();
     let authorization = args.token.as_ref().map(|Bearer(value)| value);
     let target = Target::resolve(&args.url, authorization)
@@ -102,7 +102,11 @@ fn fail(error: LoadError) -> Failure {
         LoadError::Config { .. } => Exit::Usage,
         LoadError::Connect(_) => Exit::Unreachable,
         LoadError::Refused { .. } => Exit::Refused,
-        _ => Exit::Failed,
+        LoadError::Socket(_)
+        | LoadError::Malformed { .. }
+        | LoadError::Broken(_)
+        | LoadError::Stuck { .. }
+        | _ => Exit::Failed,
     };
     Failure::new(exit, error)
 }

@@ -1,0 +1,20 @@
+//! The log: lines on stderr.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Environment, LogFormat};
+
+/// Sends the log to stderr; in colour on a terminal, unless `NO_COLOR` asks for none.
+pub(super) fn start(level: &str, format: LogFormat, environment: &Environment) {
+    let colour = io::stderr().is_terminal() && !environment.has("NO_COLOR");
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(io::stderr)
+        .with_ansi(colour);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

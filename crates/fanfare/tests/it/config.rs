@@ -1,0 +1,293 @@
+//! Where settings come from, which source wins, and what is said of those that are wrong.
+
+use std::path::PathBuf;
+use std::{env, fs, process};
+
+use crate::program::{Ended, fanfare, fanfare_with};
+
+/// A configuration file of its own for each test.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> Self {
+        let path = env::temp_dir().join(format!("fanfare-{}-{name}.toml", process::id()));
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The value of `key` and its source, as `check-config` prints them.
+fn setting(ended: &Ended, key: &str) -> (String, String) {
+    let lines = || ended.stdout.lines();
+    let line = lines().find(|line| line.split_whitespace().next() == Some(key));
+    let line = line.unwrap_or_else(|| panic!("no {key} in {ended:?}"));
+    let (value, source) = line[key.len()..].trim_start().split_once(' ').unwrap();
+    (value.to_owned(), source.trim_start().to_owned())
+}
+
+fn check(ended: &Ended, key: &str, value: &str, source: &str) {
+    assert_eq!(
+        setting(ended, key),
+        (value.to_owned(), source.to_owned()),
+        "{key}"
+    );
+}
+
+#[track_caller]
+fn refused(ended: &Ended, code: i32, parts: &[&str]) {
+    assert_eq!(ended.code, Some(code), "{ended:?}");
+    for part in parts {
+        assert!(
+            ended.stderr.contains(part),
+            "no {part:?} in {}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn flag_over_variable_over_file_over_default() {
+    let file = File::new(
+        "precedence",
+        "dev = true\nheartbeat = \"1s\"\nstall-timeout = \"2s\"\ndrain = \"3s\"\n",
+    );
+    let variables = [
+        ("FANFARE_CONFIG", file.path()),
+        ("FANFARE_HEARTBEAT", "4s"),
+        ("FANFARE_STALL_TIMEOUT", "5s"),
+    ];
+    let ended = fanfare_with(&variables, &["check-config", "--heartbeat", "6s"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    check(&ended, "heartbeat", "6s", "command line");
+    check(&ended, "stall-timeout", "5s", "FANFARE_STALL_TIMEOUT");
+    check(&ended, "drain", "3s", &format!("{}, line 4", file.path()));
+    check(&ended, "head-timeout", "10s", "default");
+    check(&ended, "dev", "true", &format!("{}, line 1", file.path()));
+}
+
+#[test]
+fn flag_names_the_file_over_the_variable() {
+    let file = File::new("flag", "dev = true\n");
+    let variables = [("FANFARE_CONFIG", "/nowhere.toml")];
+    let ended = fanfare_with(&variables, &["check-config", "--config", file.path()]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[test]
+fn file_takes_text_numbers_booleans_and_lists() {
+    let file = File::new(
+        "types",
+        "dev = true\nshards = 2\nretry-hint = false\nbody-bytes-max = 4096\n\
+         cors-origins = [\"https://a.example\", \"https://b.example\"]\n",
+    );
+    let ended = fanfare(&["check-config", "--config", file.path()]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(setting(&ended, "shards").0, "2");
+    assert_eq!(setting(&ended, "retry-hint").0, "false");
+    assert_eq!(setting(&ended, "body-bytes-max").0, "4096");
+    assert_eq!(
+        setting(&ended, "cors-origins").0,
+        "https://a.example,https://b.example"
+    );
+}
+
+#[test]
+fn unknown_key_names_the_nearest() {
+    let file = File::new("unknown", "dev = true\nheartbeet = \"1s\"\n");
+    for command in ["check-config", "serve"] {
+        let ended = fanfare(&[command, "--config", file.path()]);
+        refused(
+            &ended,
+            2,
+            &[file.path(), "line 2", "`heartbeet`", "`heartbeat`"],
+        );
+    }
+    let file = File::new("section", "[limits]\nheartbeat = \"1s\"\n");
+    let ended = fanfare(&["check-config", "--config", file.path()]);
+    refused(&ended, 2, &["line 1", "`limits`"]);
+}
+
+#[test]
+fn unknown_variable_names_the_nearest() {
+    let ended = fanfare_with(&[("FANFARE_HARTBEAT", "1s")], &["serve", "--dev"]);
+    refused(&ended, 2, &["FANFARE_HARTBEAT", "FANFARE_HEARTBEAT"]);
+}
+
+#[test]
+fn unknown_flag_names_the_nearest() {
+    refused(
+        &fanfare(&["serve", "--hartbeat", "1s"]),
+        2,
+        &["--hartbeat", "--heartbeat"],
+    );
+}
+
+/// A service called `fanfare` made the hub in the same namespace refuse to start, because
+/// Kubernetes sets these variables in every container.
+#[test]
+fn variables_that_kubernetes_sets_are_let_pass() {
+    let variables = [
+        ("FANFARE_PORT", "tcp://10.0.0.1:3000"),
+        ("FANFARE_PORT_3000_TCP_ADDR", "10.0.0.1"),
+        ("FANFARE_SERVICE_HOST", "10.0.0.1"),
+    ];
+    assert_eq!(
+        fanfare_with(&variables, &["check-config", "--dev"]).code,
+        Some(0)
+    );
+}
+
+#[test]
+fn variables_of_the_other_commands_are_let_pass() {
+    let variables = [
+        ("FANFARE_URL", "http://127.0.0.1:1"),
+        ("FANFARE_TOKEN", "t"),
+        ("FANFARE_KEY", "k"),
+    ];
+    assert_eq!(
+        fanfare_with(&variables, &["check-config", "--dev"]).code,
+        Some(0)
+    );
+}
+
+#[test]
+fn empty_variable_is_not_set() {
+    let ended = fanfare_with(&[("FANFARE_HEARTBEAT", "")], &["check-config", "--dev"]);
+    check(&ended, "heartbeat", "15s", "default");
+}
+
+#[test]
+fn mercure_variables_give_the_keys() {
+    let variables = [
+        ("MERCURE_PUBLISHER_JWT_KEY", "theirs"),
+        ("MERCURE_SUBSCRIBER_JWT_KEY", "theirs"),
+        ("FANFARE_SUBSCRIBER_JWT_KEY", "ours"),
+        ("MERCURE_EXTRA_DIRECTIVES", "anonymous"),
+    ];
+    let ended = fanfare_with(&variables, &["check-config"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    check(
+        &ended,
+        "publisher-jwt-key",
+        "[redacted]",
+        "MERCURE_PUBLISHER_JWT_KEY",
+    );
+    check(
+        &ended,
+        "subscriber-jwt-key",
+        "[redacted]",
+        "FANFARE_SUBSCRIBER_JWT_KEY",
+    );
+}
+
+#[test]
+fn keys_are_never_shown() {
+    let file = File::new("secret", "publisher-jwt-key = \"hunter2\"\n");
+    let variables = [("FANFARE_SUBSCRIBER_JWT_KEY", "hunter2")];
+    let ended = fanfare_with(&variables, &["check-config", "--config", file.path()]);
+    assert_eq!(ended.code, Some(0));
+    assert!(!format!("{ended:?}").contains("hunter2"), "{ended:?}");
+
+    let file = File::new("broken", "publisher-jwt-key = \"hunter2\" hunter2\n");
+    let ended = fanfare(&["check-config", "--config", file.path()]);
+    refused(&ended, 2, &["line 1"]);
+    assert!(!format!("{ended:?}").contains("hunter2"), "{ended:?}");
+
+    let help = fanfare_with(&variables, &["serve", "--help"]);
+    assert!(!help.stdout.contains("hunter2"));
+}
+
+#[test]
+fn bad_value_in_the_file_names_file_line_and_key() {
+    for (text, reason) in [
+        ("heartbeat = 15", "15s"),
+        ("heartbeat = \"15 seconds\"", "15s"),
+        ("broker = \"redis\"", "memory"),
+        ("retry-hint = \"perhaps\"", "boolean"),
+        ("cors-origins = [\"https://a.example/\"]", "not even `/`"),
+        ("cookie-name = \"a b\"", "letters"),
+        ("listen = \"3000\"", "127.0.0.1:3000"),
+        ("publisher-jwt-key = \"\"", "empty"),
+        ("shards = [1, 2]", "one value"),
+        ("shards = 1.5", "float"),
+        ("heartbeat = 1979-05-27", "datetime"),
+    ] {
+        let file = File::new("bad", &format!("# a comment\n\n{text}\n"));
+        let key = text.split(' ').next().unwrap();
+        let ended = fanfare(&["check-config", "--config", file.path()]);
+        refused(
+            &ended,
+            2,
+            &[file.path(), "line 3", &format!("`{key}`"), reason],
+        );
+    }
+}
+
+#[test]
+fn bad_value_in_a_variable_names_it() {
+    let ended = fanfare_with(&[("FANFARE_HEARTBEAT", "15")], &["check-config", "--dev"]);
+    refused(&ended, 2, &["FANFARE_HEARTBEAT", "15s"]);
+}
+
+#[test]
+fn unknown_broker_lists_the_known() {
+    refused(
+        &fanfare(&["serve", "--dev", "--broker", "kafka"]),
+        2,
+        &["kafka", "memory"],
+    );
+}
+
+#[test]
+fn number_out_of_range_is_refused_before_the_start() {
+    for command in ["check-config", "serve"] {
+        let ended = fanfare(&[command, "--dev", "--ring-bytes-max", "1KiB"]);
+        refused(&ended, 2, &["`ring-bytes-max`", "1 MiB"]);
+    }
+}
+
+#[test]
+fn missing_file_is_named() {
+    let ended = fanfare(&["serve", "--config", "/nowhere/fanfare.toml"]);
+    refused(&ended, 2, &["/nowhere/fanfare.toml", "No such file"]);
+}
+
+#[test]
+fn check_config_says_that_keys_are_missing() {
+    let ended = fanfare(&["check-config"]);
+    refused(
+        &ended,
+        3,
+        &["publisher-jwt-key", "subscriber-jwt-key", "--dev"],
+    );
+    check(&ended, "heartbeat", "15s", "default");
+}
+
+/// Run `cargo run -- reference configuration > docs/reference/configuration.md`, and the same for
+/// `exit-codes`, after a change to the settings or the exit codes.
+#[test]
+fn reference_is_up_to_date() {
+    for page in ["configuration", "exit-codes"] {
+        let path = format!(
+            "{}/../../docs/reference/{page}.md",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let written = fs::read_to_string(&path).unwrap();
+        let ended = fanfare(&["reference", page]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(
+            written == ended.stdout,
+            "{page}.md is not what the program says"
+        );
+    }
+}
