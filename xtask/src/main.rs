@@ -1,1 +1,81 @@
-fn main() {}
+//! `cargo xtask`: Fanfare's developer commands.
+#![forbid(unsafe_code)]
+
+mod command;
+mod test;
+mod tidy;
+mod tools;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use command::Command;
+
+/// Fanfare's developer commands
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Run everything that CI runs, cheapest first
+    Test {
+        /// A step (format, tidy, clippy, tests, outside), or a part of the names of tests to run
+        word: Option<String>,
+    },
+    /// Hold the tree against its own rules
+    Tidy,
+    /// Measure the hub beside the floor and a peer; without a name, on all workloads
+    Bench {
+        /// What the bench takes; `--help` tells
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Simulate the fan-out under seeds
+    Sim(Seeds),
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Seeds {
+    /// Replay this one seed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Run the seeds from 0 to N
+    #[arg(long, value_name = "N")]
+    seeds: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Task::parse() {
+        Task::Test { word } => test::run(word.as_deref()),
+        Task::Tidy => tidy::run(),
+        Task::Bench { arguments } => bench(&arguments),
+        Task::Sim(seeds) => simulate(&seeds),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            command::say(&format!("xtask failed: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(arguments: &[String]) -> anyhow::Result<()> {
+    // The bench itself builds the servers that it measures.
+    Command::cargo(["run", "--release", "--package", "fanfare-bench", "--"])
+        .arguments(arguments)
+        .run()
+}
+
+fn simulate(seeds: &Seeds) -> anyhow::Result<()> {
+    let simulation = Command::cargo(["test", "--release", "--package", "fanfare-hub", "--lib"])
+        .arguments(["sim::", "--", "--nocapture"]);
+    match (seeds.seed, seeds.seeds) {
+        (Some(seed), _) => simulation.variable("FANFARE_SIM_SEED", seed),
+        (None, Some(last)) => simulation.variable("FANFARE_SIM_SEEDS", last),
+        (None, None) => simulation,
+    }
+    .run()
+}

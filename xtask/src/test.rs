@@ -1,0 +1,113 @@
+//! `cargo xtask test`: the steps of CI, cheapest first; the first that fails ends it.
+
+use std::time::Instant;
+
+use crate::command::{Command, say};
+use crate::{tidy, tools};
+
+/// Runs every step; with `word` the step of that name, or else the tests whose names contain it.
+pub(crate) fn run(word: Option<&str>) -> anyhow::Result<()> {
+    let named = |step: &&Step| word == Some(step.name);
+    if let Some(step) = STEPS.iter().find(named) {
+        return step.run("");
+    }
+    if let Some(word) = word {
+        let with_tests = STEPS.iter().filter(|step| step.has_tests);
+        return with_tests.into_iter().try_for_each(|step| step.run(word));
+    }
+    STEPS.iter().try_for_each(|step| step.run(""))
+}
+
+struct Step {
+    name: &'static str,
+    /// Whether a word can choose among its tests.
+    has_tests: bool,
+    work: fn(word: &str) -> anyhow::Result<()>,
+}
+
+const STEPS: [Step; 5] = [
+    Step {
+        name: "format",
+        has_tests: false,
+        work: |_| Command::cargo(["fmt", "--all", "--check"]).run(),
+    },
+    Step {
+        name: "tidy",
+        has_tests: false,
+        work: |_| tidy::run(),
+    },
+    Step {
+        name: "clippy",
+        has_tests: false,
+        work: |_| clippy(),
+    },
+    Step {
+        name: "tests",
+        has_tests: true,
+        work: tests,
+    },
+    Step {
+        name: "outside",
+        has_tests: true,
+        work: outside,
+    },
+];
+
+impl Step {
+    #[expect(clippy::disallowed_methods, reason = "it tells people what takes long")]
+    fn run(&self, word: &str) -> anyhow::Result<()> {
+        let began = Instant::now();
+        (self.work)(word)?;
+        say(&format!(
+            "{}: passed in {} s",
+            self.name,
+            began.elapsed().as_secs()
+        ));
+        Ok(())
+    }
+}
+
+fn clippy() -> anyhow::Result<()> {
+    Command::cargo(["clippy", "--workspace", "--all-targets"])
+        .arguments(["--", "-D", "warnings"])
+        .run()?;
+    // Targets that a plain `cargo test` leaves out are not among "all".
+    Command::cargo(["clippy", "--package", "fanfare"])
+        .arguments(OUTSIDE)
+        .arguments(["--", "-D", "warnings"])
+        .run()
+}
+
+/// Everything that needs no more than Rust and curl.
+fn tests(word: &str) -> anyhow::Result<()> {
+    tools::need(&[tools::CURL])?;
+    Command::cargo(["test", "--workspace"])
+        .arguments(Some(word).filter(|word| !word.is_empty()))
+        .run()
+}
+
+/// The tests with a browser and other programs.
+fn outside(word: &str) -> anyhow::Result<()> {
+    tools::need(&tools::ALL)?;
+    let mut tests = Command::cargo(["test", "--package", "fanfare"])
+        .arguments(OUTSIDE)
+        .arguments(Some(word).filter(|word| !word.is_empty()));
+    let can_cut = tools::can_make_networks();
+    if !can_cut {
+        tests = tests.arguments(["--", "--skip", NEEDS_NETWORK]);
+    }
+    tests.run()?;
+    if !can_cut {
+        say(&format!(
+            "SKIPPED: tests named {NEEDS_NETWORK}, for `ip netns add` is not allowed here; \
+             they run as root"
+        ));
+    }
+    Ok(())
+}
+
+/// The test binaries that need other programs; `test = false` keeps them out of `cargo test`.
+const OUTSIDE: [&str; 4] = ["--test", "browser", "--test", "outside"];
+
+/// Part of the names of tests that need a network namespace of their own.
+const NEEDS_NETWORK: &str = "in_its_own_network";

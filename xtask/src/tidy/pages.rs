@@ -1,0 +1,57 @@
+//! Pages that list what the tree holds: the code map, and the configuration reference.
+
+use super::Fault;
+use super::arrows::Package;
+use crate::tree::Tree;
+
+/// Packages that ARCHITECTURE.md leaves out, and fields of a `Config` that the reference does.
+pub(super) fn faults(tree: &Tree, packages: &[Package]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let map = tree.text(MAP).unwrap_or_default();
+    for package in packages {
+        let folder = format!("`{}/`", package.folder);
+        if !map.contains(&folder) {
+            faults.push(Fault::in_file(MAP, format!("has no line about {folder}")));
+        }
+    }
+    let reference = tree.text(REFERENCE).unwrap_or_default();
+    let keys: Vec<_> = reference.lines().filter_map(key).collect();
+    for (path, text) in tree.ending(".rs").filter(|(path, _)| *path != BENCH) {
+        for (index, field) in config_fields(text) {
+            let key = field.replace('_', "-");
+            // `publisher` is the verifier that is made from `publisher-jwt-key`.
+            let begins = format!("{key}-");
+            if !keys.iter().any(|it| *it == key || it.starts_with(&begins)) {
+                let what = format!("`{key}` is missing in {REFERENCE}");
+                faults.push(Fault::at_line(path, index, what));
+            }
+        }
+    }
+    faults
+}
+
+const MAP: &str = "ARCHITECTURE.md";
+const REFERENCE: &str = "docs/reference/configuration.md";
+
+/// Its `Config` is the command line of `fanfare bench`, not of a hub.
+const BENCH: &str = "crates/fanfare/src/load.rs";
+
+/// The key that a heading of the reference is about.
+fn key(line: &str) -> Option<&str> {
+    line.strip_prefix("### `")?.strip_suffix('`')
+}
+
+/// The public fields of every `struct Config` and `struct Settings` in `text`, with their lines.
+fn config_fields(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut inside = false;
+    text.lines().enumerate().filter_map(move |(index, line)| {
+        if line.starts_with('}') {
+            inside = false;
+        } else if line.starts_with("pub") {
+            inside = line.ends_with("struct Config {") || line.ends_with("struct Settings {");
+        }
+        let field = line.strip_prefix("    pub").filter(|_| inside)?;
+        let (name, _) = field.split_once(": ")?;
+        Some((index, name.rsplit(' ').next()?))
+    })
+}

@@ -1,0 +1,89 @@
+//! Programs that tests need, installed from Debian's packages where that is allowed.
+
+use std::env;
+use std::path::Path;
+
+use anyhow::bail;
+
+use crate::command::Command;
+
+/// A program, and the Debian package that it is in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tool {
+    program: &'static str,
+    package: &'static str,
+}
+
+pub(crate) const CURL: Tool = Tool {
+    program: "curl",
+    package: "curl",
+};
+
+pub(crate) const ALL: [Tool; 5] = [
+    CURL,
+    Tool {
+        program: "chromium",
+        package: "chromium",
+    },
+    Tool {
+        program: "chromedriver",
+        package: "chromium-driver",
+    },
+    Tool {
+        program: "h2load",
+        package: "nghttp2-client",
+    },
+    Tool {
+        program: "ip",
+        package: "iproute2",
+    },
+];
+
+/// Makes sure that `tools` are there.
+///
+/// # Errors
+///
+/// Some are missing, and this is not root on a Debian.
+pub(crate) fn need(tools: &[Tool]) -> anyhow::Result<()> {
+    let missing = || tools.iter().filter(|tool| !is_found(tool.program));
+    let packages: Vec<_> = missing().map(|tool| tool.package).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if !rustix::process::geteuid().is_root() || !is_found("apt-get") {
+        bail!(
+            "tests need more programs; on Debian: `sudo apt-get install {}`",
+            packages.join(" ")
+        );
+    }
+    Command::new("apt-get").arguments(["update"]).run()?;
+    Command::new("apt-get")
+        .arguments(["install", "--yes", "--no-install-recommends"])
+        .arguments(packages)
+        .variable("DEBIAN_FRONTEND", "noninteractive")
+        .run()?;
+    let missing: Vec<_> = missing().map(|tool| tool.program).collect();
+    if !missing.is_empty() {
+        bail!("installed, but not on the path: {}", missing.join(", "));
+    }
+    Ok(())
+}
+
+/// Whether network namespaces can be made here: it takes root, and a container that allows it.
+pub(crate) fn can_make_networks() -> bool {
+    let name = format!("fanfare-probe-{}", std::process::id());
+    let netns = |verb| {
+        Command::new("ip")
+            .arguments(["netns", verb, &name])
+            .succeeds()
+    };
+    netns("add") && netns("delete")
+}
+
+fn is_found(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        // Users' paths leave it out, and `ip` is there.
+        .chain([Path::new("/usr/sbin").to_owned()])
+        .any(|folder| folder.join(program).is_file())
+}
