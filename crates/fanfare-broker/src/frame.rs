@@ -35,7 +35,7 @@ impl Frame {
     /// Wraps bytes that are already in the event-stream format: comments, hints, events.
     #[must_use]
     pub fn wrap(plain: &[u8]) -> Self {
-        let head = format!("{:x}\r\n", plain.len());
+        let head = format!("{:X}\r\n", plain.len());
         let mut chunk = Vec::with_capacity(head.len() + plain.len() + 2);
         chunk.extend_from_slice(head.as_bytes());
         chunk.extend_from_slice(plain);

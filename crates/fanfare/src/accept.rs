@@ -36,8 +36,8 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 impl Acceptor {
     pub(crate) fn new(listener: TcpListener, server: Arc<Server>, router: Router) -> Self {
-        if let Err(error) = tune(&listener) {
-            tracing::warn!(%error, "the listener keeps the system's socket options");
+        if let Err(error) = tune(&SockRef::from(&listener)) {
+            tracing::warn!(%error, "connections keep the system's socket options");
         }
         Self {
             listener,
@@ -74,6 +74,7 @@ impl Acceptor {
             self.refuse(socket, "connections");
             return;
         };
+        tune_if_older(&socket);
         let held = self.server.metrics.hold_connection();
         let (server, router) = (Arc::clone(&self.server), self.router.clone());
         let connection = connection::serve(server, router, socket, Peer(peer), room);
@@ -159,18 +160,28 @@ fn tell_full(mut socket: &std::net::TcpStream) -> io::Result<()> {
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
 /// Sets the options that every connection gets; accepted sockets inherit them from the listener.
-fn tune(listener: &TcpListener) -> io::Result<()> {
-    let socket = SockRef::from(listener);
+fn tune(socket: &SockRef<'_>) -> io::Result<()> {
     // What is written is due at once (N5, SRV-25).
     socket.set_tcp_nodelay(true)?;
-    // Left to itself the kernel grows a slow reader's buffer to megabytes (N5).
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(30))
         .with_interval(Duration::from_secs(10))
         .with_retries(3);
     socket.set_tcp_keepalive(&keepalive)?;
-    tune_for_dead_peers(&socket)
+    tune_for_dead_peers(socket)?;
+    // Left to itself the kernel grows a slow reader's buffer to megabytes (N5).
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)
+}
+
+/// Tunes a connection that was in the queue before the listener was tuned: by a listener that the
+/// service manager kept open over a restart, there can be many.
+fn tune_if_older(socket: &TcpStream) {
+    let socket = SockRef::from(socket);
+    // One look instead of seven settings, for almost all have inherited them.
+    if !socket.tcp_nodelay().unwrap_or(true) {
+        // Without them the connection still works, and the listener's failure was told.
+        let _ = tune(&socket);
+    }
 }
 
 /// Bytes the kernel may keep for one connection.
@@ -188,3 +199,6 @@ fn tune_for_dead_peers(socket: &SockRef<'_>) -> io::Result<()> {
 fn tune_for_dead_peers(_: &SockRef<'_>) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

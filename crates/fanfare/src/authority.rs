@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use fanfare_broker::Selectors;
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
+use http::uri::Authority;
+use url::{Host, Url};
 
 use crate::accept::Peer;
 use crate::auth::{Grant, Verifier, token_of};
@@ -111,17 +113,24 @@ impl Server {
         !matches!(found, Ok(None))
     }
 
+    /// Whether a page asks that neither this server nor this machine has served.
     fn is_from_strange_page(&self, parts: &Parts) -> bool {
         let Some(origin) = parts.headers.get(ORIGIN) else {
             return false;
         };
-        let Ok(origin) = origin.to_str() else {
-            return true;
-        };
+        let origin = origin.to_str().unwrap_or_default();
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str));
+        let host = host.or_else(|| parts.uri.authority().map(Authority::as_str));
         let same = origin.split_once("://").map(|(_, host)| host) == host;
-        let listed = [&self.config.publish_origins, &self.config.cors_origins];
-        !same && !listed.iter().any(|origins| origins.matches(origin))
+        !same && !is_loopback(origin) && !self.config.publish_origins.matches(origin)
+    }
+}
+
+fn is_loopback(origin: &str) -> bool {
+    match Url::parse(origin).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }

@@ -104,15 +104,17 @@ impl<'a> Envelope<'a> {
 
     /// Addresses it: to its topics, or to `broadcast`; with a `userId`, privately to that user.
     pub(crate) fn into_draft(self) -> Result<Draft, Refusal> {
-        let mut topics = self.topic.map(OneOrMany::into_vec).unwrap_or_default();
+        let mut topics = match (self.topic, &self.user_id) {
+            (Some(topics), _) => topics.into_vec(),
+            (None, Some(_)) => Vec::new(),
+            (None, None) => vec!["broadcast".to_owned()],
+        };
         if let Some(Text(user_id)) = &self.user_id {
             topics.push(user_topic(user_id)?.as_str().to_owned());
-        } else if topics.is_empty() {
-            topics.push("broadcast".to_owned());
         }
         Ok(Draft {
             topics,
-            data: self.data.map(data_of).unwrap_or_default(),
+            data: self.data.map_or(Ok(String::new()), data_of)?,
             id: self.id.map(|Text(id)| id),
             event_type: self.event,
             retry: self.retry.map(|retry| retry.get().to_owned()),
@@ -169,8 +171,13 @@ impl OneOrMany {
 }
 
 /// A string goes out as its text, everything else as the JSON that was written.
-fn data_of(value: &RawValue) -> String {
-    serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned())
+fn data_of(value: &RawValue) -> Result<String, Refusal> {
+    let json = value.get();
+    if !json.starts_with('"') {
+        return Ok(json.to_owned());
+    }
+    // A raw value is checked for its grammar alone; `"\ud800"` is half a character.
+    serde_json::from_str(json).map_err(|error| Refusal::Json(format!("`data`: {error}")))
 }
 
 /// `null` counts as absent.

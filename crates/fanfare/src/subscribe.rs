@@ -1,5 +1,6 @@
 //! Subscribing: who is let in, to what, and how the answer begins. The same for both lanes.
 
+use std::convert::Infallible;
 use std::time::{Instant, SystemTime};
 
 use axum::body::Body;
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use fanfare_broker::{Selector, Selectors, Topic};
 use fanfare_hub::{Admission, GapSignal, Subscription};
 use fanfare_wire::{Comment, EventId, HEARTBEAT, Retry};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PRAGMA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
@@ -78,11 +79,13 @@ impl Server {
         };
         // HEAD is answered as GET would be, without a subscription (SRV-16, D0-G10).
         if parts.method == Method::HEAD {
-            return accepted.head.map(|()| Body::empty());
+            // Of unknown length, as the stream's is: a length would be a promise.
+            let body = Body::from_stream(stream::empty::<Result<Bytes, Infallible>>());
+            return accepted.head.map(|()| body);
         }
         let held = self.metrics.hold_stream();
-        let stream = accepted.admission.into_stream(accepted.first);
-        let counted = stream.inspect(move |_| {
+        let events = accepted.admission.into_stream(accepted.first);
+        let counted = events.inspect(move |_| {
             // Lives as long as the stream does.
             let _ = &held;
         });
@@ -119,7 +122,7 @@ impl Server {
         subscription.last_event_id = last_event_id(&parts.headers, &query)?;
         let admission = self.hub.subscribe(subscription).await?;
         Ok(Accepted {
-            head: stream_head(route, parts.version, admission.resumed_after().as_ref()),
+            head: stream_head(route, parts, admission.resumed_after().as_ref()),
             admission,
             first: first_bytes(route, self.config.retry_hint),
         })
@@ -252,12 +255,12 @@ fn never_seen() -> EventId {
     EventId::parse(NEVER_SEEN).expect("it has no line end")
 }
 
-fn stream_head(route: StreamRoute, version: Version, resumed: Option<&EventId>) -> Response<()> {
+fn stream_head(route: StreamRoute, parts: &Parts, resumed: Option<&EventId>) -> Response<()> {
     let mut head = Response::new(());
     let headers = head.headers_mut();
-    let connection = match version {
-        Version::HTTP_11 => Some("keep-alive"),
+    let connection = match parts.version {
         Version::HTTP_2 | Version::HTTP_3 => None,
+        Version::HTTP_11 if !asks_to_close(&parts.headers) => Some("keep-alive"),
         _ => Some("close"),
     };
     if let Some(connection) = connection {
@@ -282,6 +285,12 @@ fn stream_head(route: StreamRoute, version: Version, resumed: Option<&EventId>) 
         headers.insert(LAST_EVENT_ID, id);
     }
     head
+}
+
+fn asks_to_close(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all(CONNECTION).iter();
+    let mut options = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b','));
+    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// A comment, so that `onopen` fires, and a reconnection time of this connection's own (SRV-05).

@@ -1,4 +1,4 @@
-use http::{HeaderMap, HeaderValue, Version};
+use http::{HeaderMap, HeaderValue, Request, Version};
 
 use super::{StreamRoute, last_event_id, stream_head, user_topic};
 use crate::error::{InvalidUserId, Refusal};
@@ -66,12 +66,22 @@ fn a_user_id_means_one_user() {
 
 #[test]
 fn srv_20_connection_by_version() {
-    let connection = |version| {
-        let head = stream_head(StreamRoute::Events, version, None);
+    let connection = |version, asked: &'static str| {
+        let request = Request::builder()
+            .version(version)
+            .header("connection", asked);
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let head = stream_head(StreamRoute::Events, &parts, None);
         let value = head.headers().get("connection").cloned();
         value.map(|value| value.to_str().unwrap().to_owned())
     };
-    assert_eq!(connection(Version::HTTP_11).as_deref(), Some("keep-alive"));
-    assert_eq!(connection(Version::HTTP_10).as_deref(), Some("close"));
-    assert_eq!(connection(Version::HTTP_2), None);
+    for (version, asked, expected) in [
+        (Version::HTTP_11, "", Some("keep-alive")),
+        (Version::HTTP_11, "Keep-Alive", Some("keep-alive")),
+        (Version::HTTP_11, "x, Close", Some("close")),
+        (Version::HTTP_10, "keep-alive", Some("close")),
+        (Version::HTTP_2, "", None),
+    ] {
+        assert_eq!(connection(version, asked).as_deref(), expected, "{asked}");
+    }
 }

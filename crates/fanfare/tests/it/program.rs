@@ -113,6 +113,11 @@ impl Program {
         panic!("no such line on stderr");
     }
 
+    /// Its number in the operating system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

@@ -1,0 +1,84 @@
+//! `/healthz`, `/readyz`, `/metrics`, and the development page.
+
+use fanfare::server::Dev;
+
+use crate::fixture::{get, serve};
+
+#[tokio::test]
+async fn health_and_readiness() {
+    let server = serve(|_| {}).await;
+    for target in ["/healthz", "/readyz"] {
+        assert_eq!(server.get(target).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn op_14_metrics_by_both_names() {
+    let server = serve(|_| {}).await;
+    let _peer = server.subscribe("topic=a", "").await;
+    server.publish("topic=a").await;
+    server.get("/nowhere").await;
+    server.wait_for_subscribers(1).await;
+    let answer = server.get("/metrics").await;
+    let content_type = answer.field("content-type").unwrap();
+    assert!(content_type.starts_with("application/openmetrics-text"));
+    for line in [
+        "mercure_subscribers_connected 1",
+        "mercure_subscribers_total 1",
+        "mercure_updates_total 1",
+        "fanfare_subscribers 1",
+        "fanfare_published_total 1",
+        "fanfare_refusals_total{reason=\"not_found\"} 1",
+        // Of the five so far, this one is still open.
+        "fanfare_connections_accepted_total 4",
+        "# EOF",
+    ] {
+        let found = answer.body.lines().any(|found| found == line);
+        assert!(found, "{line}\n{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn page_in_development_works_under_its_own_policy() {
+    let server = serve(|config| config.dev = Some(Dev::new("to\"ken<&"))).await;
+    let answer = server.get("/").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.field("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    let policy = answer.field("content-security-policy").unwrap();
+    let nonce = policy
+        .split("'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    assert!(nonce.len() >= 22, "{nonce}");
+    for tag in ["<style", "<script"] {
+        assert_eq!(answer.body.matches(tag).count(), 1);
+        assert!(
+            answer.body.contains(&format!("{tag} nonce=\"{nonce}\">")),
+            "{tag}"
+        );
+    }
+    assert!(answer.body.contains("content=\"to&quot;ken&lt;&amp;\""));
+    assert!(!answer.body.contains("{{"));
+    for outside in ["http://", "https://", "src=", "@import", " on"] {
+        let used = answer.body.contains(&format!("\"{outside}"))
+            || answer.body.contains(&format!(" {outside}=\""));
+        assert!(!used, "{outside}");
+    }
+    assert_ne!(
+        server.get("/").await.field("content-security-policy"),
+        Some(policy)
+    );
+}
+
+#[tokio::test]
+async fn page_is_for_development_only() {
+    let server = serve(|_| {}).await;
+    let answer = server.ask(get("/", "")).await;
+    assert_eq!(answer.status, 404);
+}
