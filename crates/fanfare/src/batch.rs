@@ -7,14 +7,14 @@ use axum::extract::{Request, State};
 use bytes::Bytes;
 use fanfare_broker::{Publication, PublishError, Receipt};
 use http::{HeaderMap, Response, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::authority::Publisher;
 use crate::body;
 use crate::broadcast::Envelope;
 use crate::draft::Rules;
-use crate::error::{Refusal, Style, into_body, with_body};
+use crate::error::{Refusal, Style, into_body, json_line, with_body};
 use crate::publish::{idempotency_key, scoped_key};
 use crate::server::{Config, Server};
 
@@ -96,16 +96,13 @@ fn publication(
 fn refuse_all(publications: &[Result<Publication, Refusal>]) -> Response<Bytes> {
     let mut status = None;
     let lines = publications.iter().map(|publication| match publication {
-        Ok(_) => json!({
-            "outcome": "not_stored",
-            "detail": "another publication of the batch was refused",
-        }),
+        Ok(_) => Refusal::BatchRefused.batch_line(),
         Err(refusal) => {
             status.get_or_insert_with(|| refusal.status(Style::Problem));
             refusal.batch_line()
         }
     });
-    let lines: String = lines.map(|line| format!("{line}\n")).collect();
+    let lines: String = lines.collect();
     with_body(status.unwrap_or(StatusCode::BAD_REQUEST), NDJSON, lines)
 }
 
@@ -122,8 +119,7 @@ fn report(outcomes: &[Result<Receipt, PublishError>]) -> Response<Bytes> {
             }
         };
         statuses.push(status);
-        lines.push_str(&line.to_string());
-        lines.push('\n');
+        lines.push_str(&line);
     }
     statuses.dedup();
     let status = match statuses.as_slice() {
@@ -135,10 +131,19 @@ fn report(outcomes: &[Result<Receipt, PublishError>]) -> Response<Bytes> {
 
 const NDJSON: &str = "application/x-ndjson";
 
-fn stored(receipt: &Receipt) -> serde_json::Value {
-    let mut line = json!({ "outcome": "stored", "id": receipt.id.as_str() });
-    if let (true, Some(members)) = (receipt.duplicate, line.as_object_mut()) {
-        members.insert("replayed".to_owned(), true.into());
-    }
-    line
+#[derive(Serialize)]
+struct Stored<'a> {
+    outcome: &'static str,
+    id: &'a str,
+    /// It was stored by an earlier publish with the same key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replayed: bool,
+}
+
+fn stored(receipt: &Receipt) -> String {
+    json_line(&Stored {
+        outcome: "stored",
+        id: receipt.id.as_str(),
+        replayed: receipt.duplicate,
+    })
 }

@@ -8,13 +8,12 @@ use axum::extract::{Request, State};
 use bytes::Bytes;
 use fanfare_broker::PublishError;
 use http::{Response, StatusCode};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::body;
 use crate::draft::{Draft, Rules};
-use crate::error::{Refusal, Style, into_body, with_body};
+use crate::error::{Refusal, Style, into_body, json_line, with_body};
 use crate::publish::{idempotency_key, mark_replayed};
 use crate::server::Server;
 use crate::subscribe::user_topic;
@@ -43,10 +42,23 @@ async fn broadcast(server: &Server, request: Request) -> Result<Response<Bytes>,
     let clients = server.hub.count_matching(&publication).await;
     let outcome = server.publish(vec![publication]).await.pop();
     let receipt = outcome.unwrap_or(Err(PublishError::Unknown))?;
-    let sent = json!({ "sent": true, "clients": clients, "id": receipt.id.as_str() });
-    let mut response = with_body(StatusCode::OK, "application/json", format!("{sent}\n"));
+    let sent = Sent {
+        sent: true,
+        clients,
+        id: receipt.id.as_str(),
+    };
+    let mut response = with_body(StatusCode::OK, "application/json", json_line(&sent));
     mark_replayed(&receipt, response.headers_mut());
     Ok(response)
+}
+
+/// The answer to a publication that is stored.
+#[derive(Debug, Serialize)]
+struct Sent<'a> {
+    sent: bool,
+    /// Live subscribers of this node that match.
+    clients: u64,
+    id: &'a str,
 }
 
 /// A publication in JSON: what is sent, and to whom.

@@ -8,7 +8,7 @@ use fanfare_broker::{InvalidSelector, PublishError};
 use fanfare_hub::SubscribeError;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::draft::DraftError;
 use crate::form::BadForm;
@@ -46,6 +46,8 @@ pub(crate) enum Refusal {
     Draft(#[from] DraftError),
     #[error("a batch has at most {count_max} publications")]
     BatchTooLong { count_max: usize },
+    #[error("another publication of the batch was refused")]
+    BatchRefused,
     #[error("the body has more than {bytes_max} bytes")]
     BodyTooLarge { bytes_max: usize },
     #[error("the body did not arrive within {timeout:?}")]
@@ -89,7 +91,8 @@ pub(crate) enum Style {
 }
 
 /// What a refused publish left behind (O1).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 enum Outcome {
     NotStored,
     Unknown,
@@ -117,6 +120,7 @@ impl Refusal {
             | Self::Json(_)
             | Self::IdempotencyKey
             | Self::Draft(_)
+            | Self::BatchRefused
             | Self::BodyBroken
             | Self::Host => StatusCode::BAD_REQUEST,
             Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -179,25 +183,23 @@ impl Refusal {
     }
 
     /// One line of a batch's answer.
-    pub(crate) fn batch_line(&self) -> serde_json::Value {
-        json!({
-            "outcome": self.outcome().unwrap_or(Outcome::NotStored).as_str(),
-            "status": self.status(Style::Problem).as_u16(),
-            "detail": self.to_string(),
+    pub(crate) fn batch_line(&self) -> String {
+        json_line(&BatchLine {
+            outcome: self.outcome().unwrap_or(Outcome::NotStored),
+            status: self.status(Style::Problem).as_u16(),
+            detail: self.to_string(),
         })
     }
 
     fn problem(&self, status: StatusCode) -> Response<Bytes> {
-        let mut problem = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason(),
-            "status": status.as_u16(),
-            "detail": self.to_string(),
+        let problem = json_line(&Problem {
+            about: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: self.to_string(),
+            outcome: self.outcome(),
         });
-        if let (Some(outcome), Some(members)) = (self.outcome(), problem.as_object_mut()) {
-            members.insert("outcome".to_owned(), outcome.as_str().into());
-        }
-        with_body(status, "application/problem+json", format!("{problem}\n"))
+        with_body(status, "application/problem+json", problem)
     }
 
     /// The texts that clients of the protocol know; elsewhere our own.
@@ -253,17 +255,33 @@ impl Refusal {
     }
 }
 
-impl Outcome {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::NotStored => "not_stored",
-            Self::Unknown => "unknown",
-        }
-    }
+#[derive(Serialize)]
+struct BatchLine {
+    outcome: Outcome,
+    status: u16,
+    detail: String,
+}
+
+/// RFC 9457 §3.1, and what happened to a publish (O1).
+#[derive(Serialize)]
+struct Problem {
+    #[serde(rename = "type")]
+    about: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Outcome>,
 }
 
 /// What a client that is no browser is told when nothing says how long a lack will last.
 pub(crate) const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(9);
+
+/// `value` as JSON, then a line end.
+pub(crate) fn json_line(value: &impl Serialize) -> String {
+    let json = serde_json::to_string(value).expect("its keys are strings");
+    json + "\n"
+}
 
 /// A plain-text answer: `text`, then a line end.
 pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Bytes> {

@@ -179,26 +179,26 @@ type Sample<T> = (&'static str, &'static str, T);
 
 fn gauges(counts: &Counts) -> [Sample<u64>; 5] {
     [
-        ("fanfare_subscribers", "Subscribers", counts.subscribers),
+        ("fanfare_subscribers", "Subscribers.", counts.subscribers),
         (
             "fanfare_subscribers_lagging",
-            "Subscribers that are behind the head",
+            "Subscribers that are behind the head.",
             counts.lagging,
         ),
         (
             "fanfare_ring_records",
-            "Records in the ring",
+            "Records in the ring.",
             counts.ring_records,
         ),
         (
             "fanfare_ring_bytes",
-            "Bytes of frames in the ring",
+            "Bytes of frames in the ring.",
             counts.ring_bytes,
         ),
         // The names that a Mercure user's panels already have (OP-14).
         (
             "mercure_subscribers_connected",
-            "Subscribers",
+            "Subscribers.",
             counts.subscribers,
         ),
     ]
@@ -208,43 +208,43 @@ fn counters(counts: &Counts) -> [Sample<u64>; 9] {
     [
         (
             "fanfare_subscriptions",
-            "Subscribers ever attached",
+            "Subscribers ever attached.",
             counts.subscribers_total,
         ),
         (
             "fanfare_published",
-            "Publications stored through this process",
+            "Publications stored through this process.",
             counts.published_total,
         ),
         (
             "fanfare_records",
-            "Records fanned out",
+            "Records fanned out.",
             counts.records_total,
         ),
         (
             "fanfare_deliveries",
-            "Frames handed to a socket or stream",
+            "Frames handed to a socket or stream.",
             counts.deliveries_total,
         ),
-        ("fanfare_writes", "Writes made", counts.writes_total),
+        ("fanfare_writes", "Writes made.", counts.writes_total),
         (
             "fanfare_written_bytes",
-            "Bytes written",
+            "Bytes written.",
             counts.written_bytes_total,
         ),
         (
             "fanfare_heartbeats",
-            "Heartbeats sent",
+            "Heartbeats sent.",
             counts.heartbeats_total,
         ),
         (
             "mercure_subscribers",
-            "Subscribers ever attached",
+            "Subscribers ever attached.",
             counts.subscribers_total,
         ),
         (
             "mercure_updates",
-            "Publications stored through this process",
+            "Publications stored through this process.",
             counts.published_total,
         ),
     ]
@@ -252,7 +252,7 @@ fn counters(counts: &Counts) -> [Sample<u64>; 9] {
 
 fn by_reason(counts: &Counts) -> [Sample<&[(&'static str, u64)]>; 2] {
     [
-        ("fanfare_ended", "Subscribers ended", &counts.ended_total),
-        ("fanfare_gaps", "Gaps signalled", &counts.gaps_total),
+        ("fanfare_ended", "Subscribers ended.", &counts.ended_total),
+        ("fanfare_gaps", "Gaps signalled.", &counts.gaps_total),
     ]
 }
