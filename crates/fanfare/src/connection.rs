@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use fanfare_broker::{Form, Frame};
+use http::header::ORIGIN;
 use http::request::Parts;
 use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
@@ -53,7 +54,11 @@ pub(crate) async fn serve(
     };
     match opening {
         _ if room == Room::Full => refuse(&server, socket, &opening).await,
-        Opening::Http2 => serve_http2(&server, router, with_prefix(socket, bytes), peer).await,
+        // What hyper needs is allocated for those that go there; a subscriber's task stays small.
+        Opening::Http2 => {
+            let socket = with_prefix(socket, bytes);
+            Box::pin(serve_http2(&server, router, socket, peer)).await;
+        }
         Opening::Http1 {
             mut parts,
             head_bytes,
@@ -62,13 +67,14 @@ pub(crate) async fn serve(
             let judged = match stream_route(&server, &parts, bytes.len() == head_bytes) {
                 Some(route) => match server.admit(route, &parts).await {
                     Ok(accepted) => return hand_over(&server, socket, &parts, accepted),
-                    Err(refused) => Some(server.dressed(&parts.headers, refused).map(Body::from)),
+                    Err(refused) => Some(server.dressed(&parts, refused).map(Body::from)),
                 },
                 None => None,
             };
             drop(parts);
             let first = First(Mutex::new(judged));
-            serve_http1(&server, router, with_prefix(socket, bytes), peer, first).await;
+            let socket = with_prefix(socket, bytes);
+            Box::pin(serve_http1(&server, router, socket, peer, first)).await;
         }
     }
 }
@@ -124,7 +130,7 @@ fn hand_over(server: &Server, socket: TcpStream, parts: &Parts, accepted: Accept
         _ => Form::Plain,
     };
     let mut head = accepted.head;
-    server.dress(&parts.headers, head.headers_mut());
+    server.dress(parts.headers.get(ORIGIN), head.headers_mut());
     #[expect(
         clippy::disallowed_methods,
         reason = "the clock is read once per request"
@@ -142,7 +148,7 @@ async fn refuse(server: &Server, mut socket: TcpStream, opening: &Opening) {
     // Without the handshake of HTTP/2 there is no way to say it there.
     if let Opening::Http1 { parts, .. } = opening {
         let refused = server.refused(Style::Problem, parts, &Refusal::TooManyConnections);
-        let _ = say_last(&mut socket, &server.dressed(&parts.headers, refused)).await;
+        let _ = say_last(&mut socket, &server.dressed(parts, refused)).await;
     }
 }
 

@@ -9,17 +9,21 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use crate::origins::Origins;
 
-/// Lets the page that `request` comes from read the answer, if its origin is in `origins`.
+/// Lets the page that asked, from `origin`, read the answer, if it is in `origins`.
 ///
 /// Belongs on every answer, errors too: without it a page sees a network error instead of the
 /// status (SRV-18). An origin that is not allowed gets nothing; the request is served all the same
 /// (D0-C4).
-pub(crate) fn allow_origin(origins: &Origins, request: &HeaderMap, answer: &mut HeaderMap) {
+pub(crate) fn allow_origin(
+    origins: &Origins,
+    origin: Option<&HeaderValue>,
+    answer: &mut HeaderMap,
+) {
     if origins.is_empty() {
         return;
     }
     answer.append(VARY, HeaderValue::from_static("Origin"));
-    let Some(origin) = allowed(origins, request) else {
+    let Some(origin) = origin.filter(|origin| is_allowed(origins, origin)) else {
         return;
     };
     if origins.any() {
@@ -59,7 +63,9 @@ pub(crate) fn preflight(
 
     let known_method = METHODS.iter().any(|known| wanted == known);
     let fields = request.get(ACCESS_CONTROL_REQUEST_HEADERS);
-    if allowed(origins, request).is_some() && known_method && fields.is_none_or(all_known) {
+    let origin = request.get(ORIGIN);
+    let known_origin = origin.is_some_and(|origin| is_allowed(origins, origin));
+    if known_origin && known_method && fields.is_none_or(all_known) {
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, wanted.clone());
         if let Some(fields) = fields {
             headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, fields.clone());
@@ -80,10 +86,8 @@ const FIELDS: [&str; 5] = [
     "last-event-id",
 ];
 
-fn allowed<'a>(origins: &Origins, request: &'a HeaderMap) -> Option<&'a HeaderValue> {
-    let origin = request.get(ORIGIN)?;
-    let text = origin.to_str().ok()?;
-    origins.matches(text).then_some(origin)
+fn is_allowed(origins: &Origins, origin: &HeaderValue) -> bool {
+    origin.to_str().is_ok_and(|origin| origins.matches(origin))
 }
 
 fn all_known(fields: &HeaderValue) -> bool {

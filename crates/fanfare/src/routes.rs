@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 use fanfare_broker::Health;
 use http::header::{
-    CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-    X_XSS_PROTECTION,
+    CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS, X_XSS_PROTECTION,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, Version};
@@ -77,7 +77,9 @@ pub(crate) fn fault(config: &Config, parts: &Parts) -> Option<Refusal> {
 
 impl Server {
     /// Adds what every answer carries: limits on what a page may do with it, and CORS.
-    pub(crate) fn dress(&self, request: &HeaderMap, answer: &mut HeaderMap) {
+    ///
+    /// `origin` is the request's field of that name.
+    pub(crate) fn dress(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap) {
         for (name, value) in [
             (X_FRAME_OPTIONS, "DENY"),
             (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -91,16 +93,12 @@ impl Server {
         answer
             .entry(CONTENT_SECURITY_POLICY)
             .or_insert(HeaderValue::from_static("default-src 'self'"));
-        cors::allow_origin(&self.config.cors_origins, request, answer);
+        cors::allow_origin(&self.config.cors_origins, origin, answer);
     }
 
     /// The same for an answer that does not come from the router.
-    pub(crate) fn dressed(
-        &self,
-        request: &HeaderMap,
-        mut answer: Response<Bytes>,
-    ) -> Response<Bytes> {
-        self.dress(request, answer.headers_mut());
+    pub(crate) fn dressed(&self, parts: &Parts, mut answer: Response<Bytes>) -> Response<Bytes> {
+        self.dress(parts.headers.get(ORIGIN), answer.headers_mut());
         answer
     }
 }
@@ -108,7 +106,7 @@ impl Server {
 /// Around every route: preflights, faults of the request, and what every answer carries.
 async fn every(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let asked = parts.headers.clone();
+    let origin = parts.headers.get(ORIGIN).cloned();
     let preflight = cors::preflight(&server.config.cors_origins, &parts.method, &parts.headers);
     let mut answer = if let Some(preflight) = preflight {
         preflight.map(|()| Body::empty())
@@ -117,7 +115,7 @@ async fn every(State(server): State<Arc<Server>>, request: Request, next: Next) 
     } else {
         next.run(Request::from_parts(parts, body)).await
     };
-    server.dress(&asked, answer.headers_mut());
+    server.dress(origin.as_ref(), answer.headers_mut());
     answer
 }
 

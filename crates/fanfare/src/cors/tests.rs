@@ -21,7 +21,8 @@ fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
 
 fn answer(list: &[&str], origin: &'static str) -> HeaderMap {
     let mut answer = HeaderMap::new();
-    allow_origin(&origins(list), &headers(&[("origin", origin)]), &mut answer);
+    let origin = HeaderValue::from_static(origin);
+    allow_origin(&origins(list), Some(&origin), &mut answer);
     answer
 }
 
