@@ -28,7 +28,8 @@ pub trait Broker: Send + Sync + 'static {
     fn publish(&self, batch: Vec<Publication>)
     -> BoxFuture<'_, Vec<Result<Receipt, PublishError>>>;
 
-    /// Follows the history after `after`, or after the head as it is now when that is `None`.
+    /// Follows the history after `after`, or from its very beginning when that is `None`: a reader
+    /// that knows of nothing stored misses nothing either.
     ///
     /// One reader per process. Never ends by itself before [`Broker::close`], never skips in
     /// silence; dropping it leaks nothing.

@@ -12,7 +12,7 @@ use crate::broker::{ReadError, TailItem};
 use crate::cursor::Cursor;
 use crate::record::Record;
 
-/// Follows `state` after `after`, or after its head as it is now; ends when it is closed, or when
+/// Follows `state` after `after`, or from its beginning; ends when it is closed, or when
 /// the sender of `changed` is gone, with all that was stored before.
 pub(super) fn follow(
     state: Arc<Mutex<State>>,
@@ -38,7 +38,7 @@ fn start(state: &State, after: Option<Cursor>) -> (u64, Option<TailItem>) {
     let head = state.log.head();
     let epoch = state.log.epoch();
     let end = match after {
-        None => return (head, None),
+        None => return (0, None),
         Some(cursor) if cursor.epoch != epoch => 0,
         Some(cursor) if cursor.offset > head => head,
         Some(cursor) => return (cursor.offset, None),
