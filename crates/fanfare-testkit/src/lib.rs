@@ -1,1 +1,13 @@
-//! fanfare-testkit
+//! Tests only: what Fanfare's crates are held to, in a form that each of them can run.
+//!
+//! [`broker_suite`] holds a broker to the twelve laws of `trait Broker`; [`raw_http`] is a peer
+//! that shows the bytes of the wire.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests only: what does not hold is a panic"
+)]
+
+pub mod broker_suite;
+pub mod raw_http;
