@@ -54,3 +54,6 @@ impl Frame {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,6 @@ impl IdempotencyKey {
 #[error("an idempotency key is 1 to 255 visible ASCII characters")]
 #[non_exhaustive]
 pub struct InvalidKey;
+
+#[cfg(test)]
+mod tests;

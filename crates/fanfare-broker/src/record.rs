@@ -69,3 +69,6 @@ impl Record {
         &self.0.frame
     }
 }
+
+#[cfg(test)]
+mod tests;

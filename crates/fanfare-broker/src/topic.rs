@@ -64,3 +64,6 @@ pub enum InvalidTopic {
         offset: usize,
     },
 }
+
+#[cfg(test)]
+mod tests;
