@@ -24,6 +24,8 @@ pub trait Broker: Send + Sync + 'static {
     /// Appends `batch` in order; outcome `i` belongs to publication `i`.
     ///
     /// `Ok` means stored at the configured durability, and readable by every node from then on.
+    /// What is refused for its own sake (`KeyReused`, `TooLarge`) is refused alone and takes no
+    /// offset; the rest of the batch is stored, and becomes visible, as one or not at all.
     /// Dropping the future leaves each publication stored or not stored, never half (L11).
     fn publish(&self, batch: Vec<Publication>)
     -> BoxFuture<'_, Vec<Result<Receipt, PublishError>>>;

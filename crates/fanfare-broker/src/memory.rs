@@ -25,8 +25,7 @@ use crate::publication::Publication;
 /// A broker in the memory of this process, for tests and throw-away hubs.
 ///
 /// Each one is a history of its own, in an epoch drawn when it is made: the cursors of an earlier
-/// run are unknown to it. What is refused for its own sake (a reused key, a size) is refused alone;
-/// the rest of its batch is stored, and becomes visible, as one.
+/// run are unknown to it. Nothing in it waits, except a tail at the head.
 #[derive(Debug)]
 pub struct MemoryBroker {
     state: Arc<Mutex<State>>,
@@ -52,7 +51,7 @@ pub struct Config {
     pub history_bytes_max: usize,
     /// How long an idempotency key is remembered, also after its record has gone. Default 10 min.
     pub dedupe_window: Duration,
-    /// Idempotency keys that are remembered, about 200 bytes each. Default 1,000,000.
+    /// Idempotency keys that are remembered, about 250 bytes each. Default 1,000,000.
     ///
     /// At the limit a publication with a new key is refused ([`PublishError::Overloaded`]) until
     /// the oldest key's window ends: forgetting one would make a retry store its event twice.

@@ -18,9 +18,11 @@ use super::{Limits, Site};
 pub async fn law_08_ack_then_seen(site: impl Site) {
     let broker = site.open(Limits::ample()).await;
     let mut follower = Follower::attach(&broker, None);
-    for n in 0..100 {
-        let receipt = publish(&broker, publication(&n.to_string())).await.unwrap();
-        follower.reach(receipt.cursor.offset).await;
+    for offset in 1..=100 {
+        // The tail is polled first: it waits at the head, and must be woken up.
+        let stored = publish(&broker, publication("wakes the tail up"));
+        let ((), receipt) = tokio::join!(biased; follower.reach(offset), stored);
+        assert_eq!(receipt.unwrap().cursor.offset, offset);
     }
     let head = broker.bounds().await.unwrap().head;
     let mut late = Follower::attach(&broker, head);

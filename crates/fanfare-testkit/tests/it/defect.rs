@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Instant;
 
 use fanfare_broker::{
@@ -41,8 +42,8 @@ pub(crate) enum Defect {
     StrangerResolves,
     /// What is trimmed is taken for retained.
     TrimmedResolves,
-    /// Tails do not wake up.
-    TailSleeps,
+    /// A tail that waits is not woken up.
+    TailUnwoken,
     /// A tail from the beginning begins at the head.
     TailStartsAtHead,
     /// Slices have no end.
@@ -180,7 +181,13 @@ impl Broker for Liar {
             Defect::TrimmedUnsaid => tail
                 .filter(|item| future::ready(!matches!(item, TailItem::Trimmed { .. })))
                 .boxed(),
-            Defect::TailSleeps => stream::pending().boxed(),
+            Defect::TailUnwoken => {
+                let mut tail = tail;
+                stream::poll_fn(move |_| {
+                    tail.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
+                })
+                .boxed()
+            }
             Defect::TailStartsAtHead if after.is_none() => {
                 let bounds = self.inner.bounds().now_or_never().unwrap();
                 self.inner.tail(bounds.unwrap().head)

@@ -29,7 +29,7 @@ laws_can_fail! {
     law_05_dedupe: KeysIgnored;
     law_06_no_reuse: EpochReused;
     law_07_lineage: StrangerResolves TrimmedResolves ClaimsToSurvive;
-    law_08_ack_then_seen: TailSleeps TailStartsAtHead;
+    law_08_ack_then_seen: TailUnwoken TailStartsAtHead;
     law_09_budget: BudgetIgnored StuckOnNothing;
     law_10_filter_neutrality: GrantIgnored;
     law_11_cancel_safety: BatchTorn;
