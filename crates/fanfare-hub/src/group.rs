@@ -52,10 +52,10 @@ pub(crate) struct Groups {
 
 impl Groups {
     /// The group of `kind`, made if there is none; one more subscriber belongs to it.
-    pub(crate) fn join(&mut self, kind: Kind) -> GroupId {
-        let id = match self.by_kind.get(&kind) {
+    pub(crate) fn join(&mut self, kind: &Kind) -> GroupId {
+        let id = match self.by_kind.get(kind) {
             Some(id) => *id,
-            None => self.insert(kind),
+            None => self.insert(kind.clone()),
         };
         if let Some(group) = self.get_mut(id) {
             group.members += 1;

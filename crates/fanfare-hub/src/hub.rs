@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use crate::census::{Census, Place};
 use crate::config::{Config, StartError};
 use crate::counts::{Counts, Ended, ShardCounters};
 use crate::group::Kind;
@@ -39,8 +40,7 @@ struct Inner {
     inboxes: Arc<[Arc<Inbox>]>,
     counters: Vec<Arc<ShardCounters>>,
     published_total: AtomicU64,
-    /// Subscribers admitted and not yet gone.
-    admitted: Arc<AtomicUsize>,
+    census: Arc<Census>,
     /// The shard that the next subscriber goes to.
     turn: AtomicUsize,
     draining: AtomicBool,
@@ -72,7 +72,7 @@ impl Hub {
         let ring = Arc::new(ring);
         let tasks = TaskTracker::new();
         let replay = Replay::new(Arc::clone(&broker), Handle::current(), tasks.clone());
-        let admitted = Arc::new(AtomicUsize::new(0));
+        let census = Arc::<Census>::default();
         let mut inboxes = Vec::new();
         let mut counters = Vec::new();
         for reader in 0..config.shards {
@@ -83,7 +83,7 @@ impl Hub {
                 reader,
                 config.clone(),
                 Arc::clone(&shard_counters),
-                Arc::clone(&admitted),
+                Arc::clone(&census),
                 (next, newest),
                 (rand::random(), now()),
             );
@@ -113,7 +113,7 @@ impl Hub {
             inboxes,
             counters,
             published_total: AtomicU64::new(0),
-            admitted,
+            census,
             turn: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             tasks,
@@ -152,7 +152,7 @@ impl Hub {
                 retry_after: DRAIN_RETRY,
             });
         }
-        let place = Place::take(&self.0.admitted, self.0.config.subscribers_max)?;
+        let place = Place::take(&self.0.census, self.0.config.subscribers_max)?;
         let id = subscription.last_event_id.as_ref();
         let (broker, unknown_cursor) = (&*self.0.broker, self.0.config.unknown_cursor);
         let start = Start::find(id, broker, &self.0.ring, unknown_cursor).await?;
@@ -165,17 +165,9 @@ impl Hub {
     }
 
     /// How many subscribers of this process want `publication`, lagging ones included.
-    ///
-    /// Asks every shard, so it waits for their current turns.
-    pub async fn count_matching(&self, publication: &Publication) -> u64 {
-        let mut count = 0;
-        for inbox in self.0.inboxes.iter() {
-            let (answer, answered) = oneshot::channel();
-            inbox.send(Command::Count(publication.clone(), answer));
-            // A shard that stopped has no subscribers.
-            count += answered.await.unwrap_or(0);
-        }
-        count
+    #[must_use]
+    pub fn count_matching(&self, publication: &Publication) -> u64 {
+        self.0.census.count(publication)
     }
 
     /// Gauges and counters since the start.
@@ -192,6 +184,12 @@ impl Hub {
             counters.add_to(&mut counts);
         }
         counts
+    }
+
+    /// What it was started with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
     }
 
     /// Whether the broker can take publications.
@@ -283,6 +281,7 @@ impl Admission {
             gap_signal: self.subscription.gap_signal,
         };
         let attach = Attach {
+            counted_in: self.hub.census.attach(&kind),
             kind,
             next: self.start.next,
             first,
@@ -291,33 +290,6 @@ impl Admission {
         };
         self.place.keep();
         inbox.send(Command::Attach(Box::new(attach), wire));
-    }
-}
-
-/// One of the hub's places for subscribers; given back when dropped, unless a shard has it.
-#[derive(Debug)]
-struct Place(Option<Arc<AtomicUsize>>);
-
-impl Place {
-    fn take(admitted: &Arc<AtomicUsize>, subscribers_max: usize) -> Result<Self, SubscribeError> {
-        let one_more = |count: usize| (count < subscribers_max).then_some(count + 1);
-        match admitted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
-            Ok(_) => Ok(Self(Some(Arc::clone(admitted)))),
-            Err(_) => Err(SubscribeError::TooMany { subscribers_max }),
-        }
-    }
-
-    /// The shard that takes the subscriber gives the place back.
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(admitted) = &self.0 {
-            admitted.fetch_sub(1, Ordering::Relaxed);
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use fanfare_broker::{Epoch, Page, Publication, ReadError};
+use fanfare_broker::{Epoch, Page, ReadError};
 use tokio::sync::oneshot;
 
 use crate::shard::{Attach, HistoryRead};
@@ -16,8 +16,7 @@ use crate::wheel::Key;
 /// A shard's inbox.
 ///
 /// Its length is bounded by what may be in flight: a subscriber is attached once and has at most
-/// one of [`Command::Writable`], [`Command::Left`] and [`Command::History`] outstanding each, and
-/// whoever counts waits for the answer.
+/// one of [`Command::Writable`], [`Command::Left`] and [`Command::History`] outstanding each.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     commands: Mutex<Vec<Command>>,
@@ -37,8 +36,6 @@ pub(crate) enum Command {
     Left(Key),
     /// A slice of history that the shard asked for, and the newest record's epoch after it.
     History(HistoryRead, Result<Page, ReadError>, Option<Epoch>),
-    /// How many subscribers want this publication?
-    Count(Publication, oneshot::Sender<u64>),
     /// End every subscriber until then.
     Drain {
         until: Instant,

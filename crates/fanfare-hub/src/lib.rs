@@ -33,6 +33,7 @@
 //! `publish` → broker → `tail` → `ring` → `thread` → `shard` → `sink` → socket or stream. The
 //! files below stand in the order in which they are best read.
 
+mod census;
 mod config;
 mod counts;
 mod gap;

@@ -10,7 +10,6 @@ mod resume;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -20,6 +19,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use slab::Slab;
 
+use crate::census::Census;
 use crate::config::Config;
 use crate::counts::{Ended, ShardCounters};
 use crate::gap::Gap;
@@ -37,8 +37,7 @@ pub(crate) struct Shard<S> {
     reader: usize,
     config: Config,
     counters: Arc<ShardCounters>,
-    /// Subscribers of the whole hub, admitted ones included.
-    admitted: Arc<AtomicUsize>,
+    census: Arc<Census>,
     random: SmallRng,
     clock: Clock,
     now: Tick,
@@ -71,6 +70,8 @@ struct Subscriber<S> {
     /// `None` when it is live: its place is then `next`.
     lag: Option<Box<Lag>>,
     group: GroupId,
+    /// Its group in the census.
+    counted_in: GroupId,
     /// Its place among the live ones of its group.
     slot: u32,
     generation: u32,
@@ -122,6 +123,8 @@ struct Storm {
 #[derive(Debug)]
 pub(crate) struct Attach {
     pub(crate) kind: Kind,
+    /// Its group in the census.
+    pub(crate) counted_in: GroupId,
     /// The offset to start at.
     pub(crate) next: u64,
     /// What is written before anything else, in its form.
@@ -158,7 +161,7 @@ impl<S: Sink> Shard<S> {
         reader: usize,
         config: Config,
         counters: Arc<ShardCounters>,
-        admitted: Arc<AtomicUsize>,
+        census: Arc<Census>,
         (next, newest): (u64, Option<Cursor>),
         (seed, now): (u64, Instant),
     ) -> Self {
@@ -166,7 +169,7 @@ impl<S: Sink> Shard<S> {
             reader,
             config,
             counters,
-            admitted,
+            census,
             random: SmallRng::seed_from_u64(seed),
             clock: Clock::new(now),
             now: Tick::default(),
@@ -192,13 +195,14 @@ impl<S: Sink> Shard<S> {
         self.now = self.clock.tick(now);
         let ends_at = self.ends_at(attach.ends_at);
         let (form, gap_signal) = (attach.kind.form, attach.kind.gap_signal);
-        let group = self.groups.join(attach.kind);
+        let group = self.groups.join(&attach.kind);
         self.generation = self.generation.wrapping_add(1);
         let lag = Lag::new(Rest::begin(attach.first, attach.next), self.now);
         let subscriber = Subscriber {
             sink,
             lag: Some(Box::new(lag)),
             group,
+            counted_in: attach.counted_in,
             slot: 0,
             generation: self.generation,
             written_at: self.now,
@@ -277,11 +281,6 @@ impl<S: Sink> Shard<S> {
             .iter()
             .filter_map(|(_, subscriber)| subscriber.lag.as_deref());
         lags.map(|lag| lag.rest.len()).max().unwrap_or(0)
-    }
-
-    /// The groups, to count subscribers by topic.
-    pub(crate) fn groups(&self) -> &Groups {
-        &self.groups
     }
 
     /// Moves new records from the ring into this turn; says whether more waits.
@@ -403,7 +402,7 @@ impl<S: Sink> Shard<S> {
         let Some(subscriber) = self.get_mut(key) else {
             return;
         };
-        let group = subscriber.group;
+        let (group, counted_in) = (subscriber.group, subscriber.counted_in);
         if subscriber.lag.is_none() {
             self.leave_live(place);
         }
@@ -411,7 +410,7 @@ impl<S: Sink> Shard<S> {
         self.groups.leave(group);
         self.counters.subscribers.sub(1);
         self.counters.ended(reason);
-        self.admitted.fetch_sub(1, Ordering::Relaxed);
+        self.census.leave(counted_in);
     }
 
     fn get_mut(&mut self, key: Key) -> Option<&mut Subscriber<S>> {

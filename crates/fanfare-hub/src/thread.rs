@@ -76,14 +76,6 @@ impl ShardThread {
             Command::Writable(key) => self.shard.writable(key),
             Command::Left(key) => self.shard.readable(key),
             Command::History(read, slice, epoch) => self.shard.history(&read, slice, epoch),
-            Command::Count(publication, answer) => {
-                let count = self
-                    .shard
-                    .groups()
-                    .count(publication.topics(), publication.audience);
-                // Whoever asked may have gone.
-                let _ = answer.send(count);
-            }
             Command::Drain { until, done } => {
                 self.shard.drain(until, now);
                 self.drained = Some(done);

@@ -36,7 +36,8 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 impl Acceptor {
     pub(crate) fn new(listener: TcpListener, server: Arc<Server>, router: Router) -> Self {
-        if let Err(error) = tune(&SockRef::from(&listener)) {
+        let patience = patience(server.hub.config().heartbeat);
+        if let Err(error) = tune(&SockRef::from(&listener), patience) {
             tracing::warn!(%error, "connections keep the system's socket options");
         }
         Self {
@@ -74,7 +75,7 @@ impl Acceptor {
             self.refuse(socket, "connections");
             return;
         };
-        tune_if_older(&socket);
+        tune_if_older(&socket, patience(self.server.hub.config().heartbeat));
         let held = self.server.metrics.hold_connection();
         let (server, router) = (Arc::clone(&self.server), self.router.clone());
         let connection = connection::serve(server, router, socket, Peer(peer), room);
@@ -159,8 +160,18 @@ fn tell_full(mut socket: &std::net::TcpStream) -> io::Result<()> {
 
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
+/// How long bytes may stay unacknowledged: twice the heartbeat, so that a peer that vanished, or
+/// that advertises no window, is gone by then (N4).
+fn patience(heartbeat: Duration) -> Duration {
+    if heartbeat.is_zero() {
+        Duration::from_secs(30)
+    } else {
+        2 * heartbeat
+    }
+}
+
 /// Sets the options that every connection gets; accepted sockets inherit them from the listener.
-fn tune(socket: &SockRef<'_>) -> io::Result<()> {
+fn tune(socket: &SockRef<'_>, patience: Duration) -> io::Result<()> {
     // What is written is due at once (N5, SRV-25).
     socket.set_tcp_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
@@ -168,19 +179,19 @@ fn tune(socket: &SockRef<'_>) -> io::Result<()> {
         .with_interval(Duration::from_secs(10))
         .with_retries(3);
     socket.set_tcp_keepalive(&keepalive)?;
-    tune_for_dead_peers(socket)?;
+    tune_for_dead_peers(socket, patience)?;
     // Left to itself the kernel grows a slow reader's buffer to megabytes (N5).
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)
 }
 
 /// Tunes a connection that was in the queue before the listener was tuned: by a listener that the
 /// service manager kept open over a restart, there can be many.
-fn tune_if_older(socket: &TcpStream) {
+fn tune_if_older(socket: &TcpStream, patience: Duration) {
     let socket = SockRef::from(socket);
     // One look instead of seven settings, for almost all have inherited them.
     if !socket.tcp_nodelay().unwrap_or(true) {
         // Without them the connection still works, and the listener's failure was told.
-        let _ = tune(&socket);
+        let _ = tune(&socket, patience);
     }
 }
 
@@ -188,15 +199,14 @@ fn tune_if_older(socket: &TcpStream) {
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
 #[cfg(target_os = "linux")]
-fn tune_for_dead_peers(socket: &SockRef<'_>) -> io::Result<()> {
-    // Twice the heartbeat: a peer that vanished, or advertises no window, is gone by then (N4).
-    socket.set_tcp_user_timeout(Some(Duration::from_secs(30)))?;
+fn tune_for_dead_peers(socket: &SockRef<'_>, patience: Duration) -> io::Result<()> {
+    socket.set_tcp_user_timeout(Some(patience))?;
     // Keeps the kernel's backlog small, so that "would block" means a slow peer (N5).
     socket.set_tcp_notsent_lowat(16 << 10)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn tune_for_dead_peers(_: &SockRef<'_>) -> io::Result<()> {
+fn tune_for_dead_peers(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
     Ok(())
 }
 

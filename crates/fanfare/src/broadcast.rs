@@ -39,7 +39,7 @@ async fn broadcast(server: &Server, request: Request) -> Result<Response<Bytes>,
         granted: publisher.granted.as_ref(),
         lifecycle_types: false,
     })?;
-    let clients = server.hub.count_matching(&publication).await;
+    let clients = server.hub.count_matching(&publication);
     let outcome = server.publish(vec![publication]).await.pop();
     let receipt = outcome.unwrap_or(Err(PublishError::Unknown))?;
     let sent = Sent {

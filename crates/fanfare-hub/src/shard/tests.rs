@@ -7,6 +7,7 @@ use fanfare_broker::{Epoch, Form, Publication, Selector, Selectors, Topic};
 use fanfare_wire::Event;
 
 use super::*;
+use crate::census::Place;
 use crate::subscription::GapSignal;
 
 /// A socket that takes as much as it is told to.
@@ -61,8 +62,14 @@ impl Bench {
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]
     fn new(config: Config) -> Self {
         let now = Instant::now();
-        let admitted = Arc::new(AtomicUsize::new(100));
-        let shard = Shard::new(0, config, Arc::default(), admitted, (1, None), (7, now));
+        let shard = Shard::new(
+            0,
+            config,
+            Arc::default(),
+            Arc::default(),
+            (1, None),
+            (7, now),
+        );
         Self {
             shard,
             ring: Ring::new(1 << 20, 1000, 1, 1),
@@ -84,7 +91,9 @@ impl Bench {
         };
         let peer = Rc::new(RefCell::new(Peer::default()));
         let (next, first) = (self.ring.next(), Bytes::from_static(b"HEAD"));
+        Place::take(&self.shard.census, 1000).unwrap().keep();
         let attach = Attach {
+            counted_in: self.shard.census.attach(&kind),
             kind,
             next,
             first,
@@ -222,7 +231,7 @@ fn a_subscriber_that_takes_nothing_is_closed_after_the_stall_timeout() {
     assert!(peer.borrow().closed);
     assert!(!other.borrow().closed);
     assert_eq!(bench.shard.counters.ended_by(Ended::Stalled), 1);
-    assert_eq!(bench.shard.admitted.load(Ordering::Relaxed), 99);
+    assert_eq!(bench.shard.census.admitted(), 1);
 }
 
 #[test]

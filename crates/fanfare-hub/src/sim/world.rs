@@ -5,7 +5,6 @@ use std::collections::{HashSet, VecDeque};
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -21,6 +20,7 @@ use rand::{RngExt, SeedableRng};
 use super::Story;
 use super::client::Client;
 use super::pipe::{Pipe, SimSink};
+use crate::census::{Census, Place};
 use crate::config::Config;
 use crate::counts::{Ended, ShardCounters};
 use crate::gap::{Gap, GapReason, id_at};
@@ -98,7 +98,7 @@ pub(super) struct World {
     ring: Ring,
     shards: Vec<Shard<SimSink>>,
     counters: Vec<Arc<ShardCounters>>,
-    admitted: Arc<AtomicUsize>,
+    census: Arc<Census>,
     reads: Vec<(usize, HistoryRead)>,
     clients: Vec<Client>,
     trace: Vec<String>,
@@ -119,16 +119,16 @@ impl World {
         };
         let shards_count = random.random_range(1..=2);
         let records_max = random.random_range(4..64);
-        let admitted = Arc::new(AtomicUsize::new(0));
+        let census = Arc::<Census>::default();
         let counters: Vec<Arc<ShardCounters>> = (0..shards_count).map(|_| Arc::default()).collect();
         let shard = |reader: usize| {
             let counters = Arc::clone(&counters[reader]);
-            let admitted = Arc::clone(&admitted);
+            let census = Arc::clone(&census);
             Shard::new(
                 reader,
                 config.clone(),
                 counters,
-                admitted,
+                census,
                 (1, None),
                 (seed, now),
             )
@@ -148,7 +148,7 @@ impl World {
             past,
             tail: VecDeque::new(),
             counters,
-            admitted,
+            census,
             reads: Vec::new(),
             clients: Vec::new(),
             trace: Vec::new(),
@@ -234,11 +234,7 @@ impl World {
             "everybody gets a clean end"
         );
         assert!(self.shards.iter().all(|shard| shard.len() == 0));
-        assert_eq!(
-            self.admitted.load(Ordering::Relaxed),
-            0,
-            "every place is given back"
-        );
+        assert_eq!(self.census.admitted(), 0, "every place is given back");
         Story {
             trace: self.trace,
             events_read: self.clients.iter().map(|client| client.events_read).sum(),
@@ -385,6 +381,7 @@ impl World {
             Form::Plain => Bytes::from_static(b":\n"),
         };
         let attach = Attach {
+            counted_in: self.census.attach(&client.kind),
             kind: client.kind.clone(),
             next,
             first,
@@ -392,7 +389,7 @@ impl World {
             ends_at: None,
         };
         let shard = self.random.random_range(0..self.shards.len());
-        self.admitted.fetch_add(1, Ordering::Relaxed);
+        Place::take(&self.census, 1000).unwrap().keep();
         self.shards[shard].attach(attach, SimSink(pipe), self.now);
     }
 

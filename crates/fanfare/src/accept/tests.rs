@@ -4,7 +4,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::net::TcpListener;
 
-use super::{tune, tune_if_older};
+use super::{patience, tune, tune_if_older};
 
 fn listener() -> TcpListener {
     let listener = StdListener::bind("127.0.0.1:0").unwrap();
@@ -13,6 +13,17 @@ fn listener() -> TcpListener {
 }
 
 #[cfg(target_os = "linux")]
+const PATIENCE: Duration = Duration::from_secs(14);
+
+#[test]
+fn n4_a_peer_may_be_silent_for_two_heartbeats() {
+    assert_eq!(patience(Duration::from_secs(7)), PATIENCE);
+    assert!(
+        !patience(Duration::ZERO).is_zero(),
+        "zero would be the system's default"
+    );
+}
+
 fn assert_tuned(socket: &SockRef<'_>) {
     assert!(socket.tcp_nodelay().unwrap());
     assert!(socket.keepalive().unwrap());
@@ -26,7 +37,7 @@ fn assert_tuned(socket: &SockRef<'_>) {
     );
     assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
     let user_timeout = socket.tcp_user_timeout().unwrap();
-    assert_eq!(user_timeout, Some(Duration::from_secs(30)));
+    assert_eq!(user_timeout, Some(PATIENCE));
     assert_eq!(socket.tcp_notsent_lowat().unwrap(), 16 << 10);
     // Linux doubles what is asked for, for its own bookkeeping.
     assert_eq!(socket.send_buffer_size().unwrap(), 128 << 10);
@@ -36,7 +47,7 @@ fn assert_tuned(socket: &SockRef<'_>) {
 #[tokio::test]
 async fn n4_n5_accepted_sockets_inherit_the_listeners_options() {
     let listener = listener();
-    tune(&SockRef::from(&listener)).unwrap();
+    tune(&SockRef::from(&listener), PATIENCE).unwrap();
     let _peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
     let (accepted, _) = listener.accept().await.unwrap();
     assert_tuned(&SockRef::from(&accepted));
@@ -49,8 +60,8 @@ async fn n4_n5_accepted_sockets_inherit_the_listeners_options() {
 async fn n5_connections_older_than_the_options_get_them_too() {
     let listener = listener();
     let _peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
-    tune(&SockRef::from(&listener)).unwrap();
+    tune(&SockRef::from(&listener), PATIENCE).unwrap();
     let (accepted, _) = listener.accept().await.unwrap();
-    tune_if_older(&accepted);
+    tune_if_older(&accepted, PATIENCE);
     assert_tuned(&SockRef::from(&accepted));
 }
