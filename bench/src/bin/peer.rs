@@ -1,7 +1,6 @@
 //! The peer: the server that people write by hand, an axum `Sse` over a broadcast channel.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context;
@@ -29,7 +28,7 @@ async fn main() -> anyhow::Result<()> {
         clippy::disallowed_methods,
         reason = "the peer that people would write"
     )]
-    let (events, _) = broadcast::channel::<Arc<str>>(CAPACITY);
+    let (events, _) = broadcast::channel::<(String, String)>(CAPACITY);
     let router = Router::new()
         .route("/events", get(subscribe))
         .route("/broadcast", post(publish))
@@ -53,27 +52,28 @@ fn println(line: &str) {
 
 #[expect(clippy::disallowed_types, reason = "the peer that people would write")]
 async fn subscribe(
-    State(events): State<broadcast::Sender<Arc<str>>>,
+    State(events): State<broadcast::Sender<(String, String)>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let hello =
         futures_util::stream::iter([Ok(Event::default().comment("connection established"))]);
     let events = BroadcastStream::new(events.subscribe()).filter_map(async |event| {
         // A lagging subscriber loses events here, and nobody says so: the load will count it.
-        Some(Ok(Event::default().data(event.ok()?)))
+        let (id, data) = event.ok()?;
+        Some(Ok(Event::default().id(id).data(data)))
     });
     Sse::new(hello.chain(events)).keep_alive(KeepAlive::default())
 }
 
 async fn publish(
-    State(events): State<broadcast::Sender<Arc<str>>>,
+    State(events): State<broadcast::Sender<(String, String)>>,
     body: Bytes,
 ) -> Result<String, StatusCode> {
     static SENT: AtomicUsize = AtomicUsize::new(0);
+    let id = SENT.fetch_add(1, Ordering::Relaxed).to_string();
     let body: Value = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
     let data = body.get("data").and_then(Value::as_str);
     let data = data.ok_or(StatusCode::BAD_REQUEST)?;
     // An error means that nobody listens.
-    let clients = events.send(data.into()).unwrap_or(0);
-    let id = SENT.fetch_add(1, Ordering::Relaxed);
-    Ok(json!({ "sent": true, "clients": clients, "id": id.to_string() }).to_string())
+    let clients = events.send((id.clone(), data.to_owned())).unwrap_or(0);
+    Ok(json!({ "sent": true, "clients": clients, "id": id }).to_string())
 }

@@ -253,6 +253,13 @@ impl Crowd {
         let Some(connection) = self.publishers.get_mut(publisher) else {
             return Ok(());
         };
+        if let Some(socket) = connection.reconnect_if_ended(self.target.address)? {
+            register(
+                &self.poll,
+                socket,
+                Token(self.subscribers.len() + publisher),
+            )?;
+        }
         connection.sequence += 1;
         let payload = Payload {
             publisher: u32::try_from(publisher).unwrap_or(u32::MAX),

@@ -18,6 +18,8 @@ pub(crate) struct Publisher {
     /// What has come of the answer.
     answer: Vec<u8>,
     busy: bool,
+    /// The hub has ended the connection while it was idle, as it may.
+    ended: bool,
     /// The sequence number of its last event.
     pub(crate) sequence: u32,
 }
@@ -30,8 +32,22 @@ impl Publisher {
             request: Vec::new(),
             answer: Vec::new(),
             busy: false,
+            ended: false,
             sequence: 0,
         })
+    }
+
+    /// Begins to connect again if the hub has ended the idle connection.
+    pub(crate) fn reconnect_if_ended(
+        &mut self,
+        address: SocketAddr,
+    ) -> Result<Option<&mut TcpStream>, LoadError> {
+        if !self.ended {
+            return Ok(None);
+        }
+        self.socket = dial(address, None)?;
+        self.ended = false;
+        Ok(Some(&mut self.socket))
     }
 
     /// Whether the last request is answered.
@@ -48,24 +64,25 @@ impl Publisher {
 
     /// Goes on with the request and its answer; true if that has just come.
     pub(crate) fn ready(&mut self, scratch: &mut [u8]) -> Result<bool, LoadError> {
-        if let Some(error) = self.socket.take_error().map_err(LoadError::Socket)? {
-            return Err(LoadError::Connect(error));
-        }
         self.write()?;
         loop {
             match self.socket.read(scratch) {
-                Ok(0) if self.busy => {
-                    return Err(LoadError::Broken(io::ErrorKind::UnexpectedEof.into()));
-                }
-                // An idle connection that the hub closes: the next request will tell.
-                Ok(0) => return Ok(false),
+                Ok(0) => return self.end(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.answer.extend(scratch.iter().take(count)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_early(&error) => break,
-                Err(error) => return Err(LoadError::Broken(error)),
+                Err(error) => return self.end(error),
             }
         }
         self.take_answer()
+    }
+
+    fn end(&mut self, error: io::Error) -> Result<bool, LoadError> {
+        if self.busy {
+            return Err(LoadError::Broken(error));
+        }
+        self.ended = true;
+        Ok(false)
     }
 
     fn write(&mut self) -> Result<(), LoadError> {
