@@ -209,6 +209,13 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
         .expect("nothing panics while it holds the broker's lock")
 }
 
+impl Default for MemoryBroker {
+    /// A broker with the default [`Config`].
+    fn default() -> Self {
+        Self::new(Config::default())
+    }
+}
+
 impl Broker for MemoryBroker {
     fn capabilities(&self) -> Capabilities {
         Capabilities::volatile("memory", self.dedupe_window)

@@ -14,7 +14,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let hub = Hub::start(Arc::new(MemoryBroker::new(Default::default())), Config::default()).await?;
+//! let hub = Hub::start(Arc::new(MemoryBroker::default()), Config::default()).await?;
 //!
 //! let selectors = Selectors::new(vec![Selector::parse("books/{id}")?]);
 //! let mut stream = hub.subscribe(Subscription::new(selectors)).await?.into_stream(":\n".into());
