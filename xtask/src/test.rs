@@ -107,7 +107,7 @@ fn outside(word: &str) -> anyhow::Result<()> {
 }
 
 /// The test binaries that need other programs; `test = false` keeps them out of `cargo test`.
-const OUTSIDE: [&str; 4] = ["--test", "browser", "--test", "outside"];
+const OUTSIDE: [&str; 2] = ["--test", "outside"];
 
 /// Part of the names of tests that need a network namespace of their own.
 const NEEDS_NETWORK: &str = "in_its_own_network";
