@@ -33,6 +33,8 @@ pub struct Crowd {
     open: usize,
     /// Subscribers on their way there.
     opening: usize,
+    /// Where this crowd's addresses begin; another one's ports may still rest.
+    source_base: u16,
     /// Connections ever begun by subscribers.
     dialled: usize,
     /// Events ever published.
@@ -82,6 +84,7 @@ impl Crowd {
             ledger: Ledger::new(config.subscribers, config.topics, config.publishers),
             open: 0,
             opening: 0,
+            source_base: rand::random(),
             dialled: 0,
             published: 0,
             moved_at: began,
@@ -202,7 +205,7 @@ impl Crowd {
     }
 
     fn dial(&mut self, index: usize) -> Result<(), LoadError> {
-        let source = source_address(self.target.address.ip(), self.dialled);
+        let source = source_address(self.target.address.ip(), self.source_base, self.dialled);
         let topic = self.topics.get(index % self.topics.len());
         let topic = topic.map_or("", String::as_str);
         if let Some(subscriber) = self.subscribers.get_mut(index) {
@@ -445,20 +448,21 @@ fn register(poll: &Poll, socket: &mut mio::net::TcpStream, token: Token) -> Resu
         .map_err(LoadError::Socket)
 }
 
-/// A loopback address for the `dialled`-th connection.
+/// A loopback address for the `dialled`-th connection, from the `base`-th on.
 ///
 /// One address has some 28,000 ports, and a port that was cut rests for a minute; 127.0.0.0/8 has
 /// addresses enough. To any other hub the system chooses.
-fn source_address(hub: IpAddr, dialled: usize) -> Option<Ipv4Addr> {
+fn source_address(hub: IpAddr, base: u16, dialled: usize) -> Option<Ipv4Addr> {
     let IpAddr::V4(hub) = hub else { return None };
-    let block = dialled / CONNECTIONS_PER_SOURCE % usize::from(SOURCES);
-    let block = u8::try_from(block).unwrap_or_default();
+    let block = u16::try_from(dialled / CONNECTIONS_PER_SOURCE).unwrap_or_default();
+    let [high, low] = base.wrapping_add(block).to_be_bytes();
     hub.is_loopback()
-        .then_some(Ipv4Addr::new(127, 0, 0, 2 + block))
+        .then_some(Ipv4Addr::new(127, SOURCES, high, low))
 }
 
 const CONNECTIONS_PER_SOURCE: usize = 5_000;
-const SOURCES: u8 = 200;
+/// A corner of 127.0.0.0/8 that nobody else uses.
+const SOURCES: u8 = 77;
 
 #[cfg(test)]
 mod tests;
