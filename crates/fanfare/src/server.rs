@@ -11,7 +11,7 @@ use fanfare_hub::{Drained, Hub};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use crate::accept::Acceptor;
 use crate::auth::Verifier;
@@ -130,12 +130,14 @@ pub async fn run(
 ) -> Drained {
     let server = Arc::new(Server::new(hub, config));
     let acceptor = Acceptor::new(listener, Arc::clone(&server), routes::router(&server));
-    // A task of its own, among the threads that serve connections: on the caller's thread, each
-    // new connection would have to wake another one.
-    let accepting = AbortOnDropHandle::new(server.connections.spawn(acceptor.run()));
-    shutdown.await;
-    let drained = server.drain().await;
-    drop(accepting);
+    let drain = async {
+        shutdown.await;
+        server.drain().await
+    };
+    let drained = tokio::select! {
+        never = acceptor.run() => match never {},
+        drained = drain => drained,
+    };
     server.close().await;
     drained
 }
