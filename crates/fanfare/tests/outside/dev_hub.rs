@@ -65,6 +65,14 @@ impl DevHub {
         ended.stdout.trim().to_owned()
     }
 
+    /// How many subscribers it says it has.
+    pub(crate) fn subscribers(&self) -> usize {
+        let metrics = Program::paste(&format!("exec curl -s {}/metrics", self.url)).wait();
+        let mut lines = metrics.stdout.lines();
+        let count = lines.find_map(|line| line.strip_prefix("fanfare_subscribers "));
+        count.expect("a count of subscribers").parse().unwrap()
+    }
+
     /// Ends it as a crash would, and returns the address that is free now.
     pub(crate) fn crash(self) -> String {
         drop(self.program);

@@ -12,6 +12,7 @@ mod browser;
 mod chromium;
 mod command_lines;
 mod dev_hub;
+mod documents;
 #[path = "../it/program.rs"]
 #[expect(
     dead_code,
@@ -19,5 +20,4 @@ mod dev_hub;
 )]
 mod program;
 mod proxy;
-mod readme;
 mod vanishing;

@@ -19,24 +19,13 @@ async fn peer_that_vanishes_in_its_own_network_is_gone_in_time() {
     }
     hub.publish("t", "before");
     far.line_that(|line| line == "data: before");
-    assert_eq!(subscribers(&hub), 2);
+    assert_eq!(hub.subscribers(), 2);
 
     network.cut();
-    until("the one that vanished is gone", async || {
-        subscribers(&hub) == 1
-    })
-    .await;
+    until("one is gone", async || hub.subscribers() == 1).await;
     // The other noticed nothing.
     hub.publish("t", "after");
     near.line_that(|line| line == "data: after");
-}
-
-/// What the hub says of itself.
-fn subscribers(hub: &DevHub) -> u32 {
-    let metrics = Program::paste(&format!("exec curl -s {}/metrics", hub.url)).wait();
-    let mut lines = metrics.stdout.lines();
-    let count = lines.find_map(|line| line.strip_prefix("fanfare_subscribers "));
-    count.expect("a count of subscribers").parse().unwrap()
 }
 
 /// A network namespace, joined to this one by a pair of links.
