@@ -181,3 +181,6 @@ impl fmt::Display for Verdict {
         write!(f, "{value:>7.2}  (at most {max:.2})  {budget}")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,13 +100,18 @@ impl Server {
         Ok(Duration::from_nanos(nanos))
     }
 
-    /// The server's memory, with what it shares with others divided among them.
+    /// The memory that the server allocated: the anonymous part of its PSS.
+    ///
+    /// The other part is code, which is the same for any number of connections, and changes with
+    /// whoever runs the same libraries.
     pub(crate) fn pss_bytes(&self) -> anyhow::Result<f64> {
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
         let kilobytes = rollup
             .lines()
-            .find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));
-        let kilobytes: f64 = kilobytes.context("smaps_rollup has a Pss line")?.parse()?;
+            .find_map(|line| line.strip_prefix("Pss_Anon:")?.trim().strip_suffix(" kB"));
+        let kilobytes: f64 = kilobytes
+            .context("smaps_rollup has a line Pss_Anon")?
+            .parse()?;
         Ok(kilobytes * 1024.0)
     }
 
