@@ -22,8 +22,8 @@ async fn readme_can_be_pasted() {
 }
 
 #[tokio::test]
-async fn first_event_can_be_pasted() {
-    paste("docs/start/first-event.md").await;
+async fn first_events_can_be_pasted() {
+    paste("docs/start/first-events.md").await;
 }
 
 /// Runs what a document shows: those who listen each in a terminal, then all else in one.
@@ -31,10 +31,10 @@ async fn paste(document: &str) {
     let hub = DevHub::start();
     let program = Path::new(env!("CARGO_BIN_EXE_fanfare"));
     let terminal = format!(
-        "set -e; export PATH='{}':\"$PATH\" FANFARE_URL={} TOKEN={}",
+        "set -e; export PATH='{}':\"$PATH\" FANFARE_URL={} TOKEN={token} FANFARE_TOKEN={token}",
         program.parent().unwrap().display(),
         hub.url,
-        hub.token
+        token = hub.token
     );
     let here = |line: &str| {
         line.replace("http://127.0.0.1:3000", &hub.url)
@@ -62,17 +62,29 @@ async fn paste(document: &str) {
     }
 }
 
-/// The lines of a document's shell blocks.
+/// The commands in a document: its blocks of `sh`, and what stands behind a prompt.
 fn shown(document: &str) -> Vec<String> {
     let text = fs::read_to_string(Path::new(ROOT).join(document)).unwrap();
-    let blocks = text.split("```").skip(1).step_by(2);
-    let shell = blocks.filter_map(|block| block.strip_prefix("sh\n"));
-    shell.flat_map(str::lines).map(str::to_owned).collect()
+    let mut commands = Vec::new();
+    for block in text.split("```").skip(1).step_by(2) {
+        let (language, lines) = block.split_once('\n').unwrap();
+        let command = |line| match language {
+            "sh" => Some(line),
+            "console" => str::strip_prefix(line, "$ "),
+            _ => None,
+        };
+        commands.extend(lines.lines().filter_map(command).map(str::to_owned));
+    }
+    commands
 }
 
-/// The test suite itself, and the example that listens on a port of its own.
+/// What builds, and the example that listens on a port of its own.
 fn has_own_test(line: &str) -> bool {
-    ["cargo xtask ", "cargo run -p embed-axum", "127.0.0.1:8080"]
-        .iter()
-        .any(|part| line.contains(part))
+    let own = [
+        "cargo xtask ",
+        "cargo install ",
+        "cargo run -p embed-axum",
+        "127.0.0.1:8080",
+    ];
+    own.iter().any(|part| line.contains(part))
 }
