@@ -81,13 +81,13 @@ impl Figures {
         let figures = distinct(self.rows.iter().map(|row| row.figure));
         let mut table = format!("  {:34}", "median (least to most)");
         for server in &servers {
-            _ = write!(table, "{server:>30}");
+            _ = write!(table, "{server:>38}");
         }
         for figure in figures {
             _ = write!(table, "\n  {figure:34}");
             for server in &servers {
                 let cell = self.cell(server, figure).unwrap_or_default();
-                _ = write!(table, "{cell:>30}");
+                _ = write!(table, "{cell:>38}");
             }
         }
         table

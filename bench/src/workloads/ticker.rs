@@ -20,12 +20,12 @@ pub(super) fn run(in_flight: usize, run: u32, figures: &mut Figures) -> anyhow::
         contestant.turn()?;
         contestants.push(contestant);
     }
-    for turn in 0..TURNS {
+    for turn in 1..=TURNS {
         for contestant in &mut contestants {
             let before = contestant.batching()?;
             let measured = contestant.turn()?;
             let name = contestant.program.name();
-            let mut add = |figure, value| figures.add(name, run * TURNS + turn, figure, value);
+            let mut add = |figure, value| figures.add(name, (run - 1) * TURNS + turn, figure, value);
             let report = &measured.report;
             add(CPU, nanos_each(measured.cpu, report.received));
             add("deliveries_per_second", report.deliveries_per_second());
