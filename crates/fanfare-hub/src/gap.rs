@@ -45,12 +45,13 @@ pub(crate) struct Gap {
 impl Gap {
     /// The event `fanfare-gap`, whose id moves the subscriber's cursor past the gap.
     pub(crate) fn frame(&self) -> Frame {
-        let data = serde_json::json!({
-            "from": self.from.as_str(),
-            "to": self.to.as_str(),
-            "reason": self.reason.as_str(),
-        });
-        let mut event = Event::new(data.to_string());
+        let json = serde_json::Value::from;
+        let mut event = Event::new(format!(
+            r#"{{"from":{},"to":{},"reason":{}}}"#,
+            json(self.from.as_str()),
+            json(self.to.as_str()),
+            json(self.reason.as_str()),
+        ));
         event.event_type = EventType::parse("fanfare-gap").ok();
         event.id = Some(self.to.clone());
         Frame::new(&event)
