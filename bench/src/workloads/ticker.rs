@@ -25,7 +25,8 @@ pub(super) fn run(in_flight: usize, run: u32, figures: &mut Figures) -> anyhow::
             let before = contestant.batching()?;
             let measured = contestant.turn()?;
             let name = contestant.program.name();
-            let mut add = |figure, value| figures.add(name, (run - 1) * TURNS + turn, figure, value);
+            let mut add =
+                |figure, value| figures.add(name, (run - 1) * TURNS + turn, figure, value);
             let report = &measured.report;
             add(CPU, nanos_each(measured.cpu, report.received));
             add("deliveries_per_second", report.deliveries_per_second());

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fanfare_broker::{ReadError, Selectors, Topic, TopicFilter, Verdict};
+use fanfare_broker::{ReadError, Selectors};
 use fanfare_wire::EventId;
 
 /// What a subscriber asks for, what it may see, and where to start.
@@ -31,15 +31,6 @@ impl Subscription {
             last_event_id: None,
             gap_signal: GapSignal::Event,
             ends_at: None,
-        }
-    }
-}
-
-impl TopicFilter for Subscription {
-    fn verdict(&self, topic: &Topic) -> Verdict {
-        Verdict {
-            subscribed: self.selectors.matches(topic),
-            granted: self.grant.matches(topic),
         }
     }
 }
