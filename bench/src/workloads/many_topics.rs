@@ -10,9 +10,9 @@ use crate::server::{Program, Server};
 
 const CPU: &str = "cpu_per_publish_ns";
 const CASES: [(usize, &str); 3] = [
-    (10, "fanfare, 10"),
-    (100, "fanfare, 100"),
-    (10_000, "fanfare, 10000"),
+    (10, "fanfare with 10"),
+    (100, "fanfare with 100"),
+    (10_000, "fanfare with 10000"),
 ];
 
 pub(super) fn run(run: u32, figures: &mut Figures) -> anyhow::Result<()> {
@@ -42,7 +42,7 @@ pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
     vec![Verdict {
         // Caches know ten sockets better than ten thousand; a search would cost a factor.
         budget: "many_topics: CPU per publish with 10,000 topics, in those with 10",
-        value: figures.ratio(("fanfare, 10000", CPU), ("fanfare, 10", CPU)),
+        value: figures.ratio(("fanfare with 10000", CPU), ("fanfare with 10", CPU)),
         max: 1.25,
     }]
 }
