@@ -181,10 +181,7 @@ impl Client {
             }
             reason => panic!("client {name}: unexpected gap {reason}"),
         }
-        self.place = Cursor {
-            offset: to.offset,
-            ..past.newest()
-        };
+        self.place = to;
     }
 
     /// After everything healed: it has read all that it wants.
