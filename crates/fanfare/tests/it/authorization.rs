@@ -1,12 +1,12 @@
 //! Tokens: where they may be, what they allow, and what is said of bad ones.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
-use fanfare::auth::{NewToken, Verifier, mint};
+use fanfare::auth::{NewToken, mint};
 use fanfare::origins::Origins;
+use fanfare_testkit::raw_http::ask;
+use rustix::process::Signal;
 
-use crate::fixture::{HUB, bearer, get, key, post_form, serve, token};
+use crate::fixture::{HUB, bearer, get, post_form, serve, token};
+use crate::program::Program;
 
 #[tokio::test]
 async fn d0_a8_subscribing_with_and_without_a_token() {
@@ -116,22 +116,19 @@ async fn d0_a7_publishing_without_the_claim() {
     }
 }
 
+/// By the real program: what a library logs inside one test depends on what the other tests, in
+/// other threads, have logged before.
 #[tokio::test]
 async fn s19_answer_to_a_bad_token_says_nothing_and_the_log_says_why() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let server = serve(|config| config.subscriber = Some(Verifier::hs256(&key()))).await;
+    let keys = ["--publisher-jwt-key", KEY, "--subscriber-jwt-key", KEY];
+    let (hub, url) = Program::serve(&[&keys[..], &["--log-level", "trace"]].concat());
+    let address = url.trim_start_matches("http://").parse().unwrap();
 
     let (bad, target) = (bad_token(), format!("{HUB}?topic=a"));
-    let by_header = server.ask(get(&target, &bearer(&bad))).await;
-    let by_query = server.get(&format!("{target}&authorization={bad}")).await;
+    let by_header = ask(address, get(&target, &bearer(&bad))).await;
+    let by_query = ask(address, get(&format!("{target}&authorization={bad}"), "")).await;
     let cookie = format!("Cookie: mercureAuthorization={bad}\r\n");
-    let by_cookie = server.ask(get(&target, &cookie)).await;
+    let by_cookie = ask(address, get(&target, &cookie)).await;
     for answer in [&by_header, &by_query, &by_cookie] {
         assert_eq!(
             (answer.status, answer.body.as_str()),
@@ -139,18 +136,22 @@ async fn s19_answer_to_a_bad_token_says_nothing_and_the_log_says_why() {
         );
         assert!(!answer.head.contains(&bad[..20]));
     }
-    let log = log.text();
+    let metrics = ask(address, get("/metrics", "")).await.body;
+    assert!(
+        metrics.contains("fanfare_auth_failures_total{role=\"subscriber\"} 3\n"),
+        "{metrics}"
+    );
+
+    hub.signal(Signal::TERM);
+    let log = hub.wait().stderr;
     assert_eq!(log.matches("signature").count(), 3, "{log}");
     // S7: no part of the token, header, payload or signature.
     for part in bad.split('.') {
         assert!(!log.contains(part), "{log}");
     }
-    let metrics = server.get("/metrics").await.body;
-    assert!(
-        metrics.contains("fanfare_auth_failures_total{role=\"subscriber\"} 3\n"),
-        "{metrics}"
-    );
 }
+
+const KEY: &str = "a key for tests, with enough bytes for HMAC";
 
 /// Signed with another key.
 fn bad_token() -> String {
@@ -164,24 +165,4 @@ fn bad_token() -> String {
         token,
     )
     .unwrap()
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
