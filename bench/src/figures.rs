@@ -25,7 +25,6 @@ struct Row {
 #[derive(Debug)]
 pub(crate) struct Origin {
     commit: String,
-    command: String,
     versions: String,
 }
 
@@ -106,9 +105,9 @@ impl Figures {
         for row in &self.rows {
             _ = writeln!(
                 csv,
-                "{},{},{},{},{},{},{},{:.3}",
+                "{},cargo xtask bench {},{},{},{},{},{},{:.3}",
                 origin.commit,
-                origin.command,
+                self.workload,
                 origin.versions,
                 self.workload,
                 row.server,
@@ -144,7 +143,7 @@ fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 
 impl Origin {
     /// The commit, the versions and the machine that are here now.
-    pub(crate) fn of(command: &str) -> anyhow::Result<Self> {
+    pub(crate) fn here() -> anyhow::Result<Self> {
         let mut commit = output("git", &["describe", "--always", "--dirty", "--exclude=*"])?;
         commit.truncate(32);
         let versions = format!(
@@ -154,7 +153,6 @@ impl Origin {
         );
         Ok(Self {
             commit,
-            command: command.to_owned(),
             versions: versions.replace(',', " "),
         })
     }

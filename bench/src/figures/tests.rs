@@ -26,7 +26,6 @@ fn the_median_of_an_even_number_lies_between_the_middle_two() {
 fn a_row_says_where_it_is_from() {
     let origin = Origin {
         commit: "c0ffee".to_owned(),
-        command: "cargo xtask bench ticker".to_owned(),
         versions: "rustc 1; Linux 6".to_owned(),
     };
     let csv = figures().csv(&origin);
