@@ -12,9 +12,11 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 use crate::accept::Acceptor;
-use crate::auth::Verifier;
+use crate::auth::{Secret, Verifier};
+use crate::dialect::Dialects;
 use crate::metrics::Metrics;
 use crate::origins::Origins;
 use crate::routes;
@@ -30,22 +32,50 @@ pub struct Config {
     pub publisher: Option<Verifier>,
     /// Verifies subscribers' tokens. `None`: tokens are ignored and private events reach nobody.
     pub subscriber: Option<Verifier>,
+    /// The generations of the Mercure protocol that are spoken. Default: both.
+    pub dialects: Dialects,
+    /// The path of the hub's URL; presence, metadata and the reserved topics follow it. Default
+    /// `/.well-known/mercure` (D0-U1, D1-G4).
+    pub hub_path: String,
+    /// What an access token's `aud` must name. `None`: the hub's URL as the client wrote it (D1-A4).
+    pub resource_identifier: Option<String>,
+    /// Where the hub is reached from outside, as `scheme://host` or `scheme://host:port`. Default
+    /// none: wherever a request says. Otherwise a request to another host gets 421 on the hub's
+    /// URL (D1-E8).
+    pub public_urls: Vec<Url>,
+    /// Who comes and goes is published, and can be asked for. Default: no.
+    pub subscriptions: bool,
     /// Subscribers without a token are let in; they see public events. Default: no.
     pub anonymous: bool,
     /// Pages of other origins that may read answers. Default: none.
     pub cors_origins: Origins,
     /// Pages that may publish with a cookie. Default: none.
     pub publish_origins: Origins,
-    /// The cookie that may carry a token. Default `mercureAuthorization`.
+    /// The cookie that may carry a token of 0.x. Default `mercureAuthorization`.
     pub cookie_name: String,
+    /// The cookie that may carry a token of 1.0. Default `__Secure-mercure_access_token` (D1-A6).
+    pub access_cookie_name: String,
+    /// Opens `/admin/revoke`. `None`: there is no such route.
+    pub admin_token: Option<Secret>,
+    /// Revocations that are remembered. Default 100,000. Past it: 507, and nothing is revoked.
+    pub revocations_max: usize,
+    /// Told when a topic gets its first subscriber and when it loses its last one. `None`: nobody.
+    pub web_hook: Option<WebHook>,
     /// Bytes of a request's body. Default 1 MiB. Past it: 413, before the body is read.
     pub body_bytes_max: usize,
     /// Publications in one request to `/publish`. Default 1,000. Past it: 413.
     pub batch_max: usize,
     /// Topics of one publication. Default 1,000. Past it: 400.
     pub topics_max: usize,
-    /// Selectors of one subscriber. Default 1,000. Past it: 400.
+    /// Selectors of one subscriber of 0.x. Default 1,000. Past it: 400 (D0-S2).
     pub selectors_max: usize,
+    /// Matchers of one subscriber of 1.0. Default 100. Past it: 400 (D1-S5).
+    pub matchers_max: usize,
+    /// Subscribers at once from one address, of IPv6 from one /64. Default zero: no limit. Past
+    /// it: 429 (D1-S7).
+    pub subscribers_per_address_max: usize,
+    /// Subscribers at once by tokens of one subject. Default zero: no limit. Past it: 429.
+    pub subscribers_per_subject_max: usize,
     /// Connections at once. Default 1,000,000. Past it new ones are told to come back later.
     pub connections_max: usize,
     /// Time for a connection's first request head, and between later ones. Default 10 s. Past it:
@@ -70,14 +100,26 @@ impl Default for Config {
         Self {
             publisher: None,
             subscriber: None,
+            dialects: Dialects::Both,
+            hub_path: "/.well-known/mercure".to_owned(),
+            resource_identifier: None,
+            public_urls: Vec::new(),
+            subscriptions: false,
             anonymous: false,
             cors_origins: Origins::default(),
             publish_origins: Origins::default(),
             cookie_name: "mercureAuthorization".to_owned(),
+            access_cookie_name: "__Secure-mercure_access_token".to_owned(),
+            admin_token: None,
+            revocations_max: 100_000,
+            web_hook: None,
             body_bytes_max: 1 << 20,
             batch_max: 1000,
             topics_max: 1000,
             selectors_max: 1000,
+            matchers_max: 100,
+            subscribers_per_address_max: 0,
+            subscribers_per_subject_max: 0,
             connections_max: 1_000_000,
             head_timeout: Duration::from_secs(10),
             head_bytes_max: 16 << 10,
@@ -88,6 +130,16 @@ impl Default for Config {
             dev: None,
         }
     }
+}
+
+/// Who is told of topics that are listened to, and how they can be sure that it was this hub.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "any two values are valid")]
+pub struct WebHook {
+    /// Where it is posted to.
+    pub url: Url,
+    /// Signs each request; `None`: requests are not signed.
+    pub key: Option<Secret>,
 }
 
 /// What development mode adds.
