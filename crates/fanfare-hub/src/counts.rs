@@ -47,6 +47,8 @@ pub(crate) enum Ended {
     TooSlow,
     /// Its lifetime or its token ended.
     Expired,
+    /// The application dismissed it.
+    Dismissed,
     /// It needs a gap signal and can only read one in an answer's head.
     Gap,
     /// Drained, with its last block and a clean end.
@@ -56,11 +58,12 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Left,
         Self::Stalled,
         Self::TooSlow,
         Self::Expired,
+        Self::Dismissed,
         Self::Gap,
         Self::Drained,
         Self::Cut,
@@ -72,6 +75,7 @@ impl Ended {
             Self::Stalled => "stalled",
             Self::TooSlow => "too_slow",
             Self::Expired => "expired",
+            Self::Dismissed => "dismissed",
             Self::Gap => "gap",
             Self::Drained => "drained",
             Self::Cut => "cut",

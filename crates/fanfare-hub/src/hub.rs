@@ -7,21 +7,25 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fanfare_broker::{Broker, Form, Health, Publication, PublishError, Receipt};
+use fanfare_broker::{
+    Bounds, Broker, Form, Health, Publication, PublishError, ReadError, Receipt, Record,
+};
 use fanfare_wire::EventId;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::census::{Census, Place};
 use crate::config::{Config, StartError};
 use crate::counts::{Counts, Ended, ShardCounters};
 use crate::group::Kind;
+use crate::guest::GuestIds;
 use crate::inbox::{Command, Inbox, Wire, poll_and_inbox};
 use crate::replay::Replay;
 use crate::ring::Ring;
 use crate::shard::{Attach, Shard};
-use crate::start::Start;
+use crate::start::{Start, TAIL_WAIT};
 use crate::stream::{EventStream, handover};
 use crate::subscription::{SubscribeError, Subscription};
 use crate::tail;
@@ -198,6 +202,48 @@ impl Hub {
         self.0.broker.health()
     }
 
+    /// Ends the streams of `guests` soon: cleanly, or cut if their sinks have no room.
+    ///
+    /// Guests that are not attached are passed over.
+    pub fn dismiss(&self, guests: impl IntoIterator<Item = u64>) {
+        let guests: GuestIds = Arc::new(guests.into_iter().collect());
+        for inbox in self.0.inboxes.iter() {
+            inbox.send(Command::Dismiss(Arc::clone(&guests)));
+        }
+    }
+
+    /// Waits until this process's tail has brought the record at `offset`, for a few seconds at
+    /// most: a subscriber that is admitted afterwards, and does not resume, begins after it.
+    pub async fn caught_up(&self, offset: u64) {
+        let ring = &self.0.ring;
+        let reached = async {
+            loop {
+                let moved = ring.moved();
+                if ring.next() > offset {
+                    return;
+                }
+                moved.await;
+            }
+        };
+        // A tail that does not come is the broker's fault, and told by whoever needs it next.
+        let _ = timeout(TAIL_WAIT, reached).await;
+    }
+
+    /// The newest record that this process's tail has brought, if it is still at hand.
+    #[must_use]
+    pub fn newest(&self) -> Option<Record> {
+        self.0.ring.newest()
+    }
+
+    /// What the broker retains now.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the broker cannot be reached.
+    pub async fn bounds(&self) -> Result<Bounds, ReadError> {
+        self.0.broker.bounds().await
+    }
+
     /// Refuses new subscribers from now on, and ends all others within `over`: in random order, at
     /// an even pace, each with its own `retry` hint out of 1 s to `over`. Then stops the shards
     /// and closes the broker.
@@ -287,6 +333,7 @@ impl Admission {
             first,
             gap: self.start.gap,
             ends_at: self.subscription.ends_at,
+            guest: self.subscription.guest.map(Box::new),
         };
         self.place.keep();
         inbox.send(Command::Attach(Box::new(attach), wire));

@@ -9,6 +9,7 @@ use std::time::Instant;
 use fanfare_broker::{Epoch, Page, ReadError};
 use tokio::sync::oneshot;
 
+use crate::guest::GuestIds;
 use crate::shard::{Attach, HistoryRead};
 use crate::stream::StreamSink;
 use crate::wheel::Key;
@@ -41,6 +42,8 @@ pub(crate) enum Command {
         until: Instant,
         done: oneshot::Sender<()>,
     },
+    /// End these guests now.
+    Dismiss(GuestIds),
     /// The hub is gone: end everything at once.
     Stop,
 }

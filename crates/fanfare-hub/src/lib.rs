@@ -38,6 +38,7 @@ mod config;
 mod counts;
 mod gap;
 mod group;
+mod guest;
 mod hub;
 mod inbox;
 mod index;
@@ -55,6 +56,7 @@ mod wheel;
 
 pub use config::{Config, InvalidConfig, StartError, UnknownCursor};
 pub use counts::Counts;
+pub use guest::{Guest, GuestBook};
 pub use hub::{Admission, Drained, Hub};
 pub use stream::EventStream;
 pub use subscription::{GapSignal, SubscribeError, Subscription};

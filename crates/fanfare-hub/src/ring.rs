@@ -90,6 +90,11 @@ impl Ring {
         self.lock().next
     }
 
+    /// The newest record, if any is kept.
+    pub(crate) fn newest(&self) -> Option<Record> {
+        self.lock().records.back().cloned()
+    }
+
     /// Resolves when the head has moved since the future was made.
     pub(crate) fn moved(&self) -> impl Future<Output = ()> {
         self.moved.notified()

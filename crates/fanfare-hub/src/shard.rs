@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::counts::{Ended, ShardCounters};
 use crate::gap::Gap;
 use crate::group::{Groups, Kind};
+use crate::guest::Guest;
 use crate::index::GroupId;
 use crate::ring::Ring;
 use crate::run::{Rest, Run};
@@ -78,6 +79,7 @@ struct Subscriber<S> {
     /// When it was last written to apart from its group.
     written_at: Tick,
     ends_at: Tick,
+    guest: Option<Box<Guest>>,
 }
 
 /// A lagging subscriber's place.
@@ -131,6 +133,7 @@ pub(crate) struct Attach {
     pub(crate) first: Bytes,
     pub(crate) gap: Option<Gap>,
     pub(crate) ends_at: Option<Instant>,
+    pub(crate) guest: Option<Box<Guest>>,
 }
 
 /// What a turn leaves for its caller to do.
@@ -207,6 +210,7 @@ impl<S: Sink> Shard<S> {
             generation: self.generation,
             written_at: self.now,
             ends_at,
+            guest: attach.guest,
         };
         let place = self.subscribers.insert(subscriber);
         let place = u32::try_from(place).expect("subscribers_max is below 2^32");

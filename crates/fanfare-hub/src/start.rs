@@ -103,4 +103,4 @@ impl Start {
 }
 
 /// How long a resume waits for this node's tail to reach its place.
-const TAIL_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const TAIL_WAIT: Duration = Duration::from_secs(5);

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use fanfare_broker::{ReadError, Selectors};
 use fanfare_wire::EventId;
 
+use crate::guest::Guest;
+
 /// What a subscriber asks for, what it may see, and where to start.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Subscription {
     /// Topics it asks for.
@@ -19,6 +21,8 @@ pub struct Subscription {
     pub gap_signal: GapSignal,
     /// When it must be closed at the latest, for instance because its token ends.
     pub ends_at: Option<Instant>,
+    /// Its entry in the application's book; kept as long as the subscriber is there.
+    pub guest: Option<Guest>,
 }
 
 impl Subscription {
@@ -31,6 +35,7 @@ impl Subscription {
             last_event_id: None,
             gap_signal: GapSignal::Event,
             ends_at: None,
+            guest: None,
         }
     }
 }

@@ -80,6 +80,7 @@ impl ShardThread {
                 self.shard.drain(until, now);
                 self.drained = Some(done);
             }
+            Command::Dismiss(guests) => self.shard.dismiss(&guests),
             Command::Stop => self.stopped = true,
         }
     }

@@ -1,5 +1,6 @@
 //! Time: heartbeats, stalls, the end of a lifetime, and draining.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -33,6 +34,24 @@ impl<S: Sink> Shard<S> {
                 subscriber.ends_at = ends_at;
                 self.wheel.insert(key, ends_at);
             }
+        }
+    }
+
+    /// Ends the subscribers whose guests are among `guests`: cleanly, or cut if they have no room.
+    pub(crate) fn dismiss(&mut self, guests: &HashSet<u64>) {
+        for key in self.keys() {
+            let guest = self.get_mut(key).and_then(|it| it.guest.as_ref());
+            if !guest.is_some_and(|guest| guests.contains(&guest.id())) {
+                continue;
+            }
+            // One that is about to end anyway has its farewell already.
+            if self.lag_mut(key).is_some_and(|lag| lag.ending.is_some()) {
+                self.remove(key, Ended::Dismissed);
+                continue;
+            }
+            let farewell = last_chunk(self.form(key));
+            self.begin_end(key, Ended::Dismissed, farewell);
+            self.flush_or_cut(key, Ended::Dismissed);
         }
     }
 

@@ -99,6 +99,7 @@ impl Bench {
             first,
             gap: None,
             ends_at,
+            guest: None,
         };
         let key = self
             .shard
@@ -322,5 +323,5 @@ fn n8_a_blocked_subscriber_is_cut_at_the_end_of_the_drain() {
 
 #[test]
 fn an_idle_subscriber_is_small() {
-    assert!(size_of::<Subscriber<crate::sink::Outlet>>() <= 48);
+    assert!(size_of::<Subscriber<crate::sink::Outlet>>() <= 56);
 }

@@ -387,6 +387,7 @@ impl World {
             first,
             gap,
             ends_at: None,
+            guest: None,
         };
         let shard = self.random.random_range(0..self.shards.len());
         Place::take(&self.census, 1000).unwrap().keep();

@@ -8,6 +8,7 @@
 
 mod delivery;
 mod drain;
+mod guests;
 mod hub;
 mod limits;
 mod resume;
