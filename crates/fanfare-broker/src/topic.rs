@@ -10,8 +10,9 @@ use std::sync::Arc;
 pub struct Topic(Arc<str>);
 
 impl Topic {
-    /// The longest topic, in bytes (S11).
-    pub const BYTES_MAX: usize = 2048;
+    /// The longest topic, in bytes: room for the name of a presence event, which holds a selector of
+    /// the longest percent-encoded.
+    pub const BYTES_MAX: usize = 16 << 10;
 
     /// Takes `text` as a topic.
     ///

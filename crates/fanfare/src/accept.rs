@@ -151,7 +151,7 @@ fn tell_full(mut socket: &std::net::TcpStream) -> io::Result<()> {
     let response = if browser {
         come_back(&refusal)
     } else {
-        refusal.response(Style::Problem)
+        refusal.response(Style::Problem, None)
     };
     let answer = write_last(&response);
     socket.write_all(&answer)?;

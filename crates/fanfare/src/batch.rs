@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use bytes::Bytes;
 use fanfare_broker::{Publication, PublishError, Receipt};
+use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -20,16 +21,17 @@ use crate::server::{Config, Server};
 
 /// Answers `POST /publish`.
 pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
-    let published = publish(&server, request).await;
-    into_body(published.unwrap_or_else(|refusal| {
-        server.metrics.refused(refusal.reason());
-        refusal.response(Style::Problem)
-    }))
+    let (parts, body) = request.into_parts();
+    let published = publish(&server, &parts, body).await;
+    into_body(published.unwrap_or_else(|it| server.refused(Style::Problem, &parts, &it)))
 }
 
-async fn publish(server: &Server, request: Request) -> Result<Response<Bytes>, Refusal> {
-    let (parts, body) = request.into_parts();
-    let publisher = server.plain_publisher(&parts)?;
+async fn publish(
+    server: &Server,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response<Bytes>, Refusal> {
+    let publisher = server.plain_publisher(parts).await?;
     let body = body::read(&server.config, &parts.headers, body).await?;
     let values = split(&body, server.config.batch_max)?;
     let publications = values.into_iter().enumerate().map(|(index, value)| {
@@ -84,12 +86,7 @@ fn publication(
     };
     let mut draft = envelope.into_draft()?;
     draft.idempotency_key = key;
-    let rules = Rules {
-        topics_max: config.topics_max,
-        granted: publisher.granted.as_ref(),
-        lifecycle_types: false,
-    };
-    Ok(draft.check(&rules)?)
+    Ok(draft.check(&Rules::of(config, publisher))?)
 }
 
 /// The answer to a batch in which something is wrong: nothing of it was stored.

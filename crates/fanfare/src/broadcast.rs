@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use bytes::Bytes;
 use fanfare_broker::PublishError;
+use http::request::Parts;
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -20,25 +21,22 @@ use crate::subscribe::user_topic;
 
 /// Answers `POST /broadcast`.
 pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
-    let published = broadcast(&server, request).await;
-    into_body(published.unwrap_or_else(|refusal| {
-        server.metrics.refused(refusal.reason());
-        refusal.response(Style::Problem)
-    }))
+    let (parts, body) = request.into_parts();
+    let published = broadcast(&server, &parts, body).await;
+    into_body(published.unwrap_or_else(|it| server.refused(Style::Problem, &parts, &it)))
 }
 
-async fn broadcast(server: &Server, request: Request) -> Result<Response<Bytes>, Refusal> {
-    let (parts, body) = request.into_parts();
-    let publisher = server.plain_publisher(&parts)?;
+async fn broadcast(
+    server: &Server,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response<Bytes>, Refusal> {
+    let publisher = server.plain_publisher(parts).await?;
     let body = body::read(&server.config, &parts.headers, body).await?;
     let value = serde_json::from_slice(&body).map_err(|error| Refusal::Json(error.to_string()))?;
     let mut draft = Envelope::read(value)?.into_draft()?;
     draft.idempotency_key = idempotency_key(&parts.headers, &publisher, 0)?;
-    let publication = draft.check(&Rules {
-        topics_max: server.config.topics_max,
-        granted: publisher.granted.as_ref(),
-        lifecycle_types: false,
-    })?;
+    let publication = draft.check(&Rules::of(&server.config, &publisher))?;
     let clients = server.hub.count_matching(&publication);
     let outcome = server.publish(vec![publication]).await.pop();
     let receipt = outcome.unwrap_or(Err(PublishError::Unknown))?;

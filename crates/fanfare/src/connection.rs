@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use fanfare_broker::{Form, Frame};
+use fanfare_broker::Frame;
 use http::header::ORIGIN;
 use http::request::Parts;
 use http::{Method, Request, Response, Version};
@@ -24,6 +24,7 @@ use tower::ServiceExt;
 
 use crate::accept::Peer;
 use crate::error::{Refusal, Style};
+use crate::form::Form;
 use crate::head::{Opening, is_bodyless, write_last, write_stream_head};
 use crate::routes;
 use crate::server::Server;
@@ -65,7 +66,7 @@ pub(crate) async fn serve(
         } => {
             parts.extensions.insert(peer);
             let judged = match stream_route(&server, &parts, bytes.len() == head_bytes) {
-                Some(route) => match server.admit(route, &parts).await {
+                Some(route) => match judge(&server, route, &parts).await {
                     Ok(accepted) => return hand_over(&server, socket, &parts, accepted),
                     Err(refused) => Some(server.dressed(&parts, refused).map(Body::from)),
                 },
@@ -123,11 +124,20 @@ fn stream_route(server: &Server, parts: &Parts, nothing_more: bool) -> Option<St
     StreamRoute::of(server, parts.uri.path()).filter(|_| fits)
 }
 
+async fn judge(
+    server: &Server,
+    route: StreamRoute,
+    parts: &Parts,
+) -> Result<Accepted, Response<Bytes>> {
+    let form = Form::from_query(parts.uri.query().unwrap_or_default());
+    server.admit(route, parts, &form).await
+}
+
 /// The fast lane: the socket goes to a shard, head and first bytes with it for one write (SRV-04).
 fn hand_over(server: &Server, socket: TcpStream, parts: &Parts, accepted: Accepted) {
     let form = match parts.version {
-        Version::HTTP_11 => Form::Chunked,
-        _ => Form::Plain,
+        Version::HTTP_11 => fanfare_broker::Form::Chunked,
+        _ => fanfare_broker::Form::Plain,
     };
     let mut head = accepted.head;
     server.dress(parts.headers.get(ORIGIN), head.headers_mut());
@@ -138,7 +148,10 @@ fn hand_over(server: &Server, socket: TcpStream, parts: &Parts, accepted: Accept
     let mut bytes = write_stream_head(&head, form, SystemTime::now());
     bytes.extend_from_slice(Frame::wrap(&accepted.first).bytes(form));
     match socket.into_std() {
-        Ok(socket) => accepted.admission.into_socket(socket, bytes.into(), form),
+        Ok(socket) => {
+            accepted.admission.into_socket(socket, bytes.into(), form);
+            server.seen_in(accepted.guest);
+        }
         Err(error) => tracing::debug!(%error, "a subscriber was gone before its stream began"),
     }
 }

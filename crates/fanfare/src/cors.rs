@@ -76,8 +76,9 @@ pub(crate) fn preflight(
     Some(answer)
 }
 
-const EXPOSED: &str = "Last-Event-ID, Link, Retry-After, Idempotent-Replayed";
-const METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
+const EXPOSED: &str =
+    "Last-Event-ID, Mercure-Last-Event-ID, Link, ETag, Retry-After, Idempotent-Replayed";
+const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "QUERY"];
 const FIELDS: [&str; 5] = [
     "authorization",
     "cache-control",

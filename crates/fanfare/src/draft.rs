@@ -3,8 +3,10 @@
 use fanfare_broker::{Cursor, IdempotencyKey, InvalidTopic, Publication, Selectors, Topic};
 use fanfare_wire::{Event, EventId, EventType, Retry};
 
+use crate::authority::Publisher;
 use crate::namespace::is_reserved;
 use crate::protocol_string::{self, Forbidden};
+use crate::server::Config;
 
 /// What a publisher sent, in its own words.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -25,11 +27,25 @@ pub(crate) struct Draft {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules<'a> {
     pub(crate) topics_max: usize,
+    /// Topics inside it are the hub's own (D1-P9).
+    pub(crate) hub_path: &'a str,
     /// Topics that the publisher's token covers; `None`: every topic.
     pub(crate) granted: Option<&'a Selectors>,
     /// The types `error` and `open` fire a page's own `onerror` and `onopen`; only the Mercure
     /// route takes them, as other hubs do (ENC-12).
     pub(crate) lifecycle_types: bool,
+}
+
+impl<'a> Rules<'a> {
+    /// The rules for what `publisher` sends to the plain endpoints.
+    pub(crate) fn of(config: &'a Config, publisher: &'a Publisher) -> Self {
+        Self {
+            topics_max: config.topics_max,
+            hub_path: &config.hub_path,
+            granted: publisher.granted.as_ref(),
+            lifecycle_types: false,
+        }
+    }
 }
 
 impl Draft {
@@ -51,7 +67,8 @@ impl Draft {
                 return Err(DraftError::NotGranted { topic });
             }
         }
-        if let Some(topic) = self.topics.iter().find(|topic| is_reserved(topic)) {
+        let reserved = |topic: &&String| is_reserved(rules.hub_path, topic);
+        if let Some(topic) = self.topics.iter().find(reserved) {
             let topic = topic.clone();
             return Err(DraftError::Reserved { topic });
         }
@@ -89,7 +106,7 @@ pub(crate) enum DraftError {
     #[error("the token does not allow publishing to {:?}", cut(topic))]
     NotGranted { topic: String },
     #[error(
-        "topic {:?} is inside the hub's own namespace, /.well-known/mercure",
+        "topic {:?} is inside the hub's own namespace",
         cut(topic)
     )]
     Reserved { topic: String },
@@ -116,6 +133,8 @@ pub(crate) enum DraftError {
     TypeReserved { event_type: String },
 }
 
+/// The longest topic of a publisher, in bytes (S11).
+const TOPIC_BYTES_MAX: usize = 2048;
 /// The longest id of a publisher, in bytes (SRV-14).
 const ID_BYTES_MAX: usize = 512;
 /// The longest type, in bytes (S11).
@@ -147,6 +166,7 @@ fn parse_topic(text: &str) -> Result<Topic, DraftError> {
         return Err(DraftError::TopicAny);
     }
     check_characters("topic", text)?;
+    check_length("topic", text, TOPIC_BYTES_MAX)?;
     Ok(Topic::parse(text)?)
 }
 

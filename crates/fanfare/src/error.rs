@@ -10,6 +10,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
+use crate::dialect::Dialect;
 use crate::draft::DraftError;
 use crate::form::BadForm;
 use crate::protocol_string::Forbidden;
@@ -17,17 +18,45 @@ use crate::protocol_string::Forbidden;
 /// Why a request is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// The log says why; the peer learns nothing (S19).
-    #[error("a valid token is needed")]
-    Unauthorized,
+    #[error("{denied}")]
+    Denied {
+        denied: Denied,
+        /// Whose words the answer has: the token's, or else the request's (DX-11).
+        dialect: Dialect,
+        /// Told in development only; elsewhere the log says why, and the peer learns nothing
+        /// (S19, D1-E9).
+        why: Option<String>,
+    },
+    #[error("a request for another host than those that this hub serves")]
+    Misdirected,
+    #[error("`topic` belongs to Mercure 0.x and `match…` to 1.0; use one of them")]
+    TwoDialects,
     #[error("the token's `subscribe` does not cover the topic `user/{user_id}`")]
     UserNotGranted { user_id: String },
-    #[error("`topic` is missing: name at least one topic in the query")]
+    #[error("a subscription is missing: name at least one `topic` (Mercure 0.x), or one `match`, `match_exact` or `match_urlpattern` (1.0), in the query")]
     NoSelector,
-    #[error("a subscriber has at most {count_max} topics")]
+    #[error("a subscriber has at most {count_max} selectors")]
     TooManySelectors { count_max: usize },
-    #[error("invalid `topic`: {0}")]
+    #[error("invalid selector: {0}")]
     Selector(#[from] InvalidSelector),
+    #[error("invalid matcher: {0}")]
+    Matcher(#[from] Forbidden),
+    #[error("there is no parameter {name:?}; there are `match`, `match_exact` and `match_urlpattern`")]
+    UnknownMatcher { name: String },
+    #[error("a QUERY has a body of `application/x-www-form-urlencoded`")]
+    QueryMediaType,
+    #[error("too many subscribers from this address or with tokens of this subject")]
+    TooManyOfOne,
+    #[error("there is no such subscription")]
+    NoSubscription,
+    #[error("there is no match type {name:?}; there are `exact` and `urlpattern`")]
+    MatchType { name: String },
+    #[error("the path holds `%` without two hexadecimal digits, or bytes that are not UTF-8")]
+    BadEscape,
+    #[error("the broker cannot say what the last event is")]
+    PresenceUnavailable,
+    #[error("no more revocations can be remembered; raise `revocations-max`")]
+    TooManyRevocations,
     #[error("invalid `userId`: {0}")]
     UserId(#[from] InvalidUserId),
     #[error("there is more than one `Last-Event-ID` field")]
@@ -81,13 +110,49 @@ pub(crate) enum InvalidUserId {
     Forbidden(#[from] Forbidden),
 }
 
-/// How a body is told, which is what a route's clients expect.
+/// What is wrong with a request's authority (D1-E1 to D1-E4). One text for each: what exactly is
+/// wrong with a token is nobody's business but the log's (D1-E9).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Denied {
+    #[error("a token is needed")]
+    NoToken,
+    #[error("the token is not valid here")]
+    InvalidToken,
+    #[error("the token does not allow this")]
+    InsufficientScope,
+    #[error("the token is presented in a way that cannot be accepted")]
+    InvalidRequest,
+}
+
+impl Denied {
+    /// RFC 6750 §3.1; a request without a token gets no code.
+    fn code(self) -> Option<&'static str> {
+        match self {
+            Self::NoToken => None,
+            Self::InvalidToken => Some("invalid_token"),
+            Self::InsufficientScope => Some("insufficient_scope"),
+            Self::InvalidRequest => Some("invalid_request"),
+        }
+    }
+}
+
+/// How a refusal is told, which is what a route's clients expect.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Style {
-    /// Plain text, on the Mercure route (D0-U7); a grant that does not cover is 401 there (D0-G1).
-    Mercure,
-    /// `application/problem+json` (RFC 9457).
+    /// On the hub's URL: plain text for 0.x (D0-U7), problem details for 1.0 (D1-E5).
+    Mercure(Dialect),
+    /// `application/problem+json` (RFC 9457) on the plain endpoints.
     Problem,
+}
+
+impl Style {
+    /// The same for whom `dialect` is known to be theirs.
+    pub(crate) fn with(self, dialect: Dialect) -> Self {
+        match self {
+            Self::Mercure(_) => Self::Mercure(dialect),
+            Self::Problem => Self::Problem,
+        }
+    }
 }
 
 /// What a refused publish left behind (O1).
@@ -102,10 +167,15 @@ impl Refusal {
     /// The status that says it, on routes of `style`.
     pub(crate) fn status(&self, style: Style) -> StatusCode {
         match self {
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Draft(DraftError::NotGranted { .. }) if style == Style::Mercure => {
-                StatusCode::UNAUTHORIZED
+            Self::Denied {
+                denied, dialect, ..
+            } => denied_status(*denied, *dialect),
+            Self::Draft(DraftError::NotGranted { .. }) if style == D0 => StatusCode::UNAUTHORIZED,
+            Self::Draft(DraftError::Reserved { .. }) if style == D1 => StatusCode::BAD_REQUEST,
+            Self::Draft(DraftError::TooManyTopics { .. }) if style == D1 => {
+                StatusCode::PAYLOAD_TOO_LARGE
             }
+            Self::Draft(DraftError::TooLong { .. }) if style == D1 => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UserNotGranted { .. }
             | Self::Draft(DraftError::NotGranted { .. } | DraftError::Reserved { .. }) => {
                 StatusCode::FORBIDDEN
@@ -113,6 +183,11 @@ impl Refusal {
             Self::NoSelector
             | Self::TooManySelectors { .. }
             | Self::Selector(_)
+            | Self::Matcher(_)
+            | Self::UnknownMatcher { .. }
+            | Self::MatchType { .. }
+            | Self::BadEscape
+            | Self::TwoDialects
             | Self::UserId(_)
             | Self::TwoCursors
             | Self::Form(_)
@@ -123,11 +198,15 @@ impl Refusal {
             | Self::BatchRefused
             | Self::BodyBroken
             | Self::Host => StatusCode::BAD_REQUEST,
-            Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::TooManyOfOne => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRevocations => StatusCode::INSUFFICIENT_STORAGE,
+            Self::ContentEncoding | Self::QueryMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BatchTooLong { .. } | Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,
-            Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::NotFound { .. } | Self::NoSubscription => StatusCode::NOT_FOUND,
+            Self::PresenceUnavailable => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyConnections | Self::Subscribe(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Publish(error) => publish_status(error),
@@ -146,11 +225,15 @@ impl Refusal {
             Self::Subscribe(SubscribeError::TooMany { .. }) => "subscribers",
             Self::Subscribe(_) => "broker",
             Self::Publish(_) => "publish",
-            Self::Unauthorized => "unauthorized",
-            Self::UserNotGranted { .. } | Self::Draft(DraftError::NotGranted { .. }) => {
-                "not_granted"
+            Self::Denied {
+                denied: Denied::InsufficientScope,
+                ..
             }
-            Self::NotFound { .. } => "not_found",
+            | Self::UserNotGranted { .. }
+            | Self::Draft(DraftError::NotGranted { .. }) => "not_granted",
+            Self::Denied { .. } => "unauthorized",
+            Self::TooManyOfOne => "too_many_of_one",
+            Self::NotFound { .. } | Self::NoSubscription => "not_found",
             Self::Method { .. } => "method",
             Self::BodyTooLarge { .. } | Self::BatchTooLong { .. } | Self::TargetTooLong { .. } => {
                 "too_large"
@@ -165,16 +248,16 @@ impl Refusal {
         matches!(self, Self::TooManyConnections | Self::Subscribe(_))
     }
 
-    /// The answer in `style`.
-    pub(crate) fn response(&self, style: Style) -> Response<Bytes> {
+    /// The answer in `style`; `metadata_url` is told to whom a token could help (D1-E1 to D1-E4).
+    pub(crate) fn response(&self, style: Style, metadata_url: Option<&str>) -> Response<Bytes> {
         let status = self.status(style);
         let mut response = match style {
-            Style::Mercure => plain(status, &self.mercure_text()),
-            Style::Problem => self.problem(status),
+            D0 => plain(status, &self.mercure_text()),
+            Style::Mercure(_) | Style::Problem => self.problem(status),
         };
         let headers = response.headers_mut();
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = self.challenge(status, style, metadata_url) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
         }
         if let Some(seconds) = self.retry_after_seconds() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -191,12 +274,44 @@ impl Refusal {
         })
     }
 
+    /// The field `WWW-Authenticate` (RFC 6750 §3). Clients of 0.x know no codes.
+    fn challenge(
+        &self,
+        status: StatusCode,
+        style: Style,
+        metadata_url: Option<&str>,
+    ) -> Option<HeaderValue> {
+        let (denied, dialect) = match (self, style) {
+            (
+                Self::Denied {
+                    denied, dialect, ..
+                },
+                _,
+            ) => (*denied, *dialect),
+            (Self::Draft(DraftError::NotGranted { .. }), Style::Mercure(dialect)) => {
+                (Denied::InsufficientScope, dialect)
+            }
+            _ if status == StatusCode::UNAUTHORIZED => (Denied::NoToken, Dialect::D0),
+            _ => return None,
+        };
+        let code = denied.code().filter(|_| dialect == Dialect::D1);
+        let code = code.map(|code| format!("error=\"{code}\""));
+        let metadata = metadata_url.map(|url| format!("resource_metadata=\"{url}\""));
+        let parameters: Vec<String> = code.into_iter().chain(metadata).collect();
+        let text = format!("Bearer {}", parameters.join(", "));
+        HeaderValue::from_str(text.trim_end()).ok()
+    }
+
     fn problem(&self, status: StatusCode) -> Response<Bytes> {
+        let mut detail = self.to_string();
+        if let Self::Denied { why: Some(why), .. } = self {
+            detail = format!("{detail}: {why}");
+        }
         let problem = json_line(&Problem {
             about: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
-            detail: self.to_string(),
+            detail,
             outcome: self.outcome(),
         });
         with_body(status, "application/problem+json", problem)
@@ -209,7 +324,8 @@ impl Refusal {
     )]
     fn mercure_text(&self) -> String {
         match self {
-            Self::Unauthorized | Self::Draft(DraftError::NotGranted { .. }) => {
+            Self::Denied { why: Some(why), .. } => format!("Unauthorized\n{why}"),
+            Self::Denied { .. } | Self::Draft(DraftError::NotGranted { .. }) => {
                 "Unauthorized".into()
             }
             Self::NoSelector => "Missing \"topic\" parameter.".into(),
@@ -218,6 +334,7 @@ impl Refusal {
             Self::Draft(DraftError::TooManyTopics { .. }) => "Too many \"topic\" parameters".into(),
             Self::Draft(DraftError::Retry) => "Invalid \"retry\" parameter".into(),
             Self::NotFound { .. } => "Not Found".into(),
+            Self::NoSubscription => "404 page not found".into(),
             _ => self.to_string(),
         }
     }
@@ -247,7 +364,7 @@ impl Refusal {
                 | PublishError::Unavailable { retry_after },
             )
             | Self::Subscribe(SubscribeError::Draining { retry_after }) => *retry_after,
-            Self::TooManyConnections | Self::Subscribe(_) => RETRY_AFTER_DEFAULT,
+            Self::TooManyConnections | Self::TooManyOfOne | Self::Subscribe(_) => RETRY_AFTER_DEFAULT,
             _ => return None,
         };
         // Rounded up: a whole second too late is better than too early.
@@ -272,6 +389,18 @@ struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<Outcome>,
+}
+
+const D0: Style = Style::Mercure(Dialect::D0);
+const D1: Style = Style::Mercure(Dialect::D1);
+
+/// 0.x has one status for everything about tokens (D0-G1); 1.0 tells four situations apart.
+fn denied_status(denied: Denied, dialect: Dialect) -> StatusCode {
+    match (denied, dialect) {
+        (Denied::InsufficientScope, Dialect::D1) => StatusCode::FORBIDDEN,
+        (Denied::InvalidRequest, Dialect::D1) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::UNAUTHORIZED,
+    }
 }
 
 /// What a client that is no browser is told when nothing says how long a lack will last.

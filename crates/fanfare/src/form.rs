@@ -23,6 +23,16 @@ impl Form {
         pairs.collect::<Result<_, _>>().map(Self)
     }
 
+    /// The pairs of `other` after those that are there.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// All names, as they came.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|(name, _)| name.as_slice())
+    }
+
     /// Whether `name` occurs, with whatever value.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()

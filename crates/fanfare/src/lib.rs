@@ -17,6 +17,8 @@ mod head;
 
 mod routes;
 
+mod interest;
+mod presence;
 mod subscribe;
 
 mod batch;
@@ -30,6 +32,9 @@ mod authority;
 mod cors;
 mod error;
 mod form;
+mod metadata;
 mod metrics;
 mod page;
 mod protocol_string;
+mod revocations;
+mod site;

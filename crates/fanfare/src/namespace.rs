@@ -2,24 +2,19 @@
 
 use url::Url;
 
-/// The hub's path (D0-U1).
-pub(crate) const HUB_PATH: &str = "/.well-known/mercure";
-
-/// Whether `topic`, resolved as a browser would on the hub's own URL, is inside [`HUB_PATH`].
+/// Whether `topic`, resolved as a browser would on the hub's own URL, is inside `hub_path`.
 ///
 /// Presence events are published there, and a subscriber must be able to trust them (D1-P9, S18).
 /// A test for a prefix or a substring would miss `mercure/x`, `%6Dercure` and `\`, and would refuse
 /// topics that merely mention the path.
-pub(crate) fn is_reserved(topic: &str) -> bool {
+pub(crate) fn is_reserved(hub_path: &str, topic: &str) -> bool {
     // Scheme and host do not count, so any will do.
-    let Ok(hub) = Url::parse("https://hub.invalid/.well-known/mercure") else {
-        return false;
-    };
-    let Ok(resolved) = hub.join(topic) else {
+    let hub = Url::parse("https://hub.invalid").and_then(|origin| origin.join(hub_path));
+    let Ok(resolved) = hub.and_then(|hub| hub.join(topic)) else {
         return false;
     };
     let path = decode_unreserved(resolved.path());
-    path.strip_prefix(HUB_PATH)
+    path.strip_prefix(hub_path)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

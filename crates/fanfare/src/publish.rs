@@ -3,10 +3,12 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use bytes::Bytes;
 use fanfare_broker::{IdempotencyKey, PublishError, Receipt};
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use sha2::{Digest, Sha256};
 
@@ -16,23 +18,37 @@ use crate::draft::{Draft, Rules};
 use crate::error::{Refusal, Style, into_body, with_body};
 use crate::form::Form;
 use crate::server::Server;
+use crate::site::Site;
 
 /// Answers `POST /.well-known/mercure`.
 pub(crate) async fn post(
     State(server): State<Arc<Server>>,
     request: Request,
-) -> Response<axum::body::Body> {
-    let published = publish(&server, request).await;
-    into_body(published.unwrap_or_else(|refusal| {
-        server.metrics.refused(refusal.reason());
-        refusal.response(Style::Mercure)
-    }))
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let style = Style::Mercure(server.usual_dialect());
+    let answer = match server.publisher(&parts).await {
+        Ok(publisher) => {
+            // What else is wrong is told in the words of the token (DX-10).
+            let style = publisher.dialect.map_or(style, |it| style.with(it));
+            let published = publish(&server, &parts, &publisher, body).await;
+            published.map_err(|refusal| (style, refusal))
+        }
+        Err(refusal) => Err((style, refusal)),
+    };
+    into_body(answer.unwrap_or_else(|(style, refusal)| server.refused(style, &parts, &refusal)))
 }
 
-/// The checks, in the order of D0-P11.
-async fn publish(server: &Server, request: Request) -> Result<Response<Bytes>, Refusal> {
-    let (parts, body) = request.into_parts();
-    let publisher = server.publisher(&parts)?;
+/// The checks, in the order of D0-P11; the token was the first.
+async fn publish(
+    server: &Server,
+    parts: &Parts,
+    publisher: &Publisher,
+    body: Body,
+) -> Result<Response<Bytes>, Refusal> {
+    if !server.config.public_urls.is_empty() {
+        Site::of(&server.config, parts)?;
+    }
     let body = body::read(&server.config, &parts.headers, body).await?;
     let form = if is_form(&parts.headers)? {
         Form::from_body(&body)?
@@ -40,11 +56,10 @@ async fn publish(server: &Server, request: Request) -> Result<Response<Bytes>, R
         Form::default()
     };
     let mut draft = draft_of(&form)?;
-    draft.idempotency_key = idempotency_key(&parts.headers, &publisher, 0)?;
+    draft.idempotency_key = idempotency_key(&parts.headers, publisher, 0)?;
     let publication = draft.check(&Rules {
-        topics_max: server.config.topics_max,
-        granted: publisher.granted.as_ref(),
         lifecycle_types: true,
+        ..Rules::of(&server.config, publisher)
     })?;
     server.note_lifecycle_type(&publication);
     let outcome = server.publish(vec![publication]).await.pop();
@@ -73,7 +88,7 @@ impl Server {
 
 /// The key of the publication at `index` of a request, within the scope of its publisher (O2).
 ///
-/// Hashed with the token's subject, so that nobody can test for another's keys.
+/// Hashed with the token's issuer and subject, so that nobody can test for another's keys.
 pub(crate) fn idempotency_key(
     headers: &HeaderMap,
     publisher: &Publisher,
@@ -100,7 +115,8 @@ pub(crate) fn scoped_key(
     IdempotencyKey::parse(text).map_err(|_| Refusal::IdempotencyKey)?;
     let mut hash = Sha256::new();
     // The lengths keep two different pairs from running together into one text.
-    for part in [publisher.subject.as_bytes(), text.as_bytes()] {
+    for part in [&publisher.issuer, &publisher.subject, text] {
+        let part = part.as_bytes();
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -121,7 +137,7 @@ pub(crate) fn mark_replayed(receipt: &Receipt, headers: &mut HeaderMap) {
 }
 
 /// Whether the body is a form; another media type counts as an empty one (D0-P12).
-fn is_form(headers: &HeaderMap) -> Result<bool, Refusal> {
+pub(crate) fn is_form(headers: &HeaderMap) -> Result<bool, Refusal> {
     let Some(field) = headers.get(CONTENT_TYPE) else {
         return Ok(false);
     };

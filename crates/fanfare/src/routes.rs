@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
+use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 use fanfare_broker::Health;
@@ -16,20 +17,25 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, Version};
 
+use crate::auth::Role;
+use crate::dialect::Dialect;
 use crate::error::{Refusal, Style, into_body, plain, with_body};
-use crate::namespace::HUB_PATH;
+use crate::form::Form;
+use crate::interest::QUERY;
+use crate::presence::api;
 use crate::server::{Config, Server};
+use crate::site::METADATA_PREFIX;
 use crate::subscribe::StreamRoute;
-use crate::{batch, broadcast, cors, page, publish};
+use crate::{batch, body, broadcast, cors, metadata, page, publish, revocations};
 
 /// Makes the router. Routes of roles that are not configured do not exist (D0-U3).
 pub(crate) fn router(server: &Arc<Server>) -> Router {
-    let dev = server.config.dev.is_some();
-    let publishable = server.config.publisher.is_some();
+    let config = &server.config;
+    let dev = config.dev.is_some();
+    let publishable = server.verifies(Role::Publisher);
     let subscribable = server.subscribable();
 
-    // Without a body, as the protocol's clients know it (D0-U2).
-    let mut mercure = MethodRouter::new().fallback(async || StatusCode::METHOD_NOT_ALLOWED);
+    let mut mercure = MethodRouter::new().fallback(other_method);
     if subscribable {
         mercure = mercure.get(mercure_stream);
     }
@@ -37,7 +43,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         mercure = mercure.post(publish::post);
     }
     let mut router = Router::new()
-        .route(HUB_PATH, mercure)
+        .route(&config.hub_path, mercure)
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics));
@@ -48,6 +54,20 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         router = router
             .route("/broadcast", post(broadcast::post))
             .route("/publish", post(batch::post));
+    }
+    if config.subscriptions {
+        let list = || get(api::list).fallback(async || StatusCode::METHOD_NOT_ALLOWED);
+        let root = format!("{}/subscriptions", config.hub_path);
+        router = router
+            .route(&root, list())
+            .route(&format!("{root}/{{*rest}}"), list());
+    }
+    if server.verifies_access_tokens() {
+        let path = format!("{METADATA_PREFIX}{}", config.hub_path);
+        router = router.route(&path, get(metadata::get));
+    }
+    if config.admin_token.is_some() {
+        router = router.route("/admin/revoke", post(revocations::post));
     }
     if dev {
         router = router.route("/", get(page::page));
@@ -111,7 +131,7 @@ async fn every(State(server): State<Arc<Server>>, request: Request, next: Next) 
     let mut answer = if let Some(preflight) = preflight {
         preflight.map(|()| Body::empty())
     } else if let Some(refusal) = fault(&server.config, &parts) {
-        into_body(server.refused(style_at(parts.uri.path()), &parts, &refusal))
+        into_body(server.refused(server.style_at(parts.uri.path()), &parts, &refusal))
     } else {
         next.run(Request::from_parts(parts, body)).await
     };
@@ -120,13 +140,45 @@ async fn every(State(server): State<Arc<Server>>, request: Request, next: Next) 
 }
 
 async fn mercure_stream(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
-    let (parts, _) = request.into_parts();
-    server.stream(StreamRoute::Mercure, &parts).await
+    stream(&server, StreamRoute::Mercure, request).await
 }
 
 async fn events_stream(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    stream(&server, StreamRoute::Events, request).await
+}
+
+async fn stream(server: &Server, route: StreamRoute, request: Request) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    server.stream(StreamRoute::Events, &parts).await
+    let form = Form::from_query(parts.uri.query().unwrap_or_default());
+    server.stream(route, &parts, &form).await
+}
+
+/// Methods that axum has no name for: `QUERY`, which subscribes by a form in the body (D1-S1). All
+/// others get 405 without a body, as the protocol's clients know it (D0-U2).
+async fn other_method(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let one = server.config.dialects.speak(Dialect::D1);
+    if parts.method.as_str() != QUERY || !one || !server.subscribable() {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    match query_form(&server, &parts, body).await {
+        Ok(form) => server.stream(StreamRoute::Mercure, &parts, &form).await,
+        Err(refusal) => {
+            let style = Style::Mercure(Dialect::D1);
+            into_body(server.refused(style, &parts, &refusal))
+        }
+    }
+}
+
+/// The query component and the body united (D1-S1).
+async fn query_form(server: &Server, parts: &Parts, body: Body) -> Result<Form, Refusal> {
+    if !publish::is_form(&parts.headers)? {
+        return Err(Refusal::QueryMediaType);
+    }
+    let body = body::read(&server.config, &parts.headers, body).await?;
+    let mut form = Form::from_query(parts.uri.query().unwrap_or_default());
+    form.extend(Form::from_body(&body)?);
+    Ok(form)
 }
 
 /// The process answers.
@@ -158,7 +210,7 @@ async fn not_found(State(server): State<Arc<Server>>, uri: Uri) -> Response<Body
         detail: near_routes(path),
     };
     server.metrics.refused(refusal.reason());
-    into_body(refusal.response(style_at(path)))
+    into_body(refusal.response(server.style_at(path), None))
 }
 
 /// axum adds `Allow`.
@@ -167,14 +219,16 @@ async fn method_not_allowed(State(server): State<Arc<Server>>, request: Request)
         method: request.method().to_string(),
     };
     server.metrics.refused(refusal.reason());
-    into_body(refusal.response(Style::Problem))
+    into_body(refusal.response(Style::Problem, None))
 }
 
-fn style_at(path: &str) -> Style {
-    if path.starts_with(HUB_PATH) {
-        Style::Mercure
-    } else {
-        Style::Problem
+impl Server {
+    fn style_at(&self, path: &str) -> Style {
+        if path.starts_with(&self.config.hub_path) {
+            Style::Mercure(self.usual_dialect())
+        } else {
+            Style::Problem
+        }
     }
 }
 
@@ -193,7 +247,7 @@ fn near_routes(path: &str) -> String {
 }
 
 const ROUTES: [&str; 7] = [
-    HUB_PATH,
+    "/.well-known/mercure",
     "/events",
     "/broadcast",
     "/publish",

@@ -11,13 +11,15 @@ use fanfare_hub::{Drained, Hub};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use url::Url;
 
 use crate::accept::Acceptor;
-use crate::auth::{Secret, Verifier};
+use crate::auth::{Issuer, Role, Secret, Verifier};
 use crate::dialect::Dialects;
 use crate::metrics::Metrics;
+use crate::presence::Presence;
+use crate::revocations::Revocations;
 use crate::origins::Origins;
 use crate::routes;
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub publisher: Option<Verifier>,
     /// Verifies subscribers' tokens. `None`: tokens are ignored and private events reach nobody.
     pub subscriber: Option<Verifier>,
+    /// Who may issue access tokens of 1.0, each with keys of its own. Default: nobody.
+    pub issuers: Vec<Issuer>,
     /// The generations of the Mercure protocol that are spoken. Default: both.
     pub dialects: Dialects,
     /// The path of the hub's URL; presence, metadata and the reserved topics follow it. Default
@@ -100,6 +104,7 @@ impl Default for Config {
         Self {
             publisher: None,
             subscriber: None,
+            issuers: Vec::new(),
             dialects: Dialects::Both,
             hub_path: "/.well-known/mercure".to_owned(),
             resource_identifier: None,
@@ -186,6 +191,9 @@ pub async fn run(
         shutdown.await;
         server.drain().await
     };
+    let departures = Arc::clone(&server);
+    let departures = async move { departures.presence.tell_departures(&departures.hub).await };
+    let _departures = AbortOnDropHandle::new(tokio::spawn(departures));
     let drained = tokio::select! {
         never = acceptor.run() => match never {},
         drained = drain => drained,
@@ -200,6 +208,8 @@ pub(crate) struct Server {
     pub(crate) hub: Hub,
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
+    pub(crate) presence: Presence,
+    pub(crate) revocations: Revocations,
     /// Cancelled: connections finish the request they are at, and close.
     pub(crate) finish: CancellationToken,
     /// Cancelled: connections close.
@@ -214,6 +224,8 @@ impl Server {
     fn new(hub: Hub, config: Config) -> Self {
         Self {
             metrics: Metrics::new(hub.clone()),
+            presence: Presence::new(&config),
+            revocations: Revocations::default(),
             hub,
             config,
             finish: CancellationToken::new(),
@@ -231,7 +243,7 @@ impl Server {
 
     /// Whether anybody can subscribe; if not, the stream routes do not exist (D0-U3).
     pub(crate) fn subscribable(&self) -> bool {
-        self.config.subscriber.is_some() || self.config.anonymous
+        self.verifies(Role::Subscriber) || self.config.anonymous
     }
 
     /// Connections now, those that shards own included.

@@ -13,17 +13,22 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PRAGMA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 
+use crate::accept::Peer;
 use crate::auth::Grant;
-use crate::error::{InvalidUserId, Refusal, Style, with_body};
+use crate::authority::SUBSCRIBER;
+use crate::dialect::Dialect;
+use crate::error::{Denied, InvalidUserId, Refusal, Style, with_body};
 use crate::form::Form;
-use crate::namespace::HUB_PATH;
+use crate::interest::{self, Wanted};
+use crate::presence::Holder;
 use crate::protocol_string;
 use crate::server::Server;
+use crate::site::Site;
 
 /// A route whose GET is a stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum StreamRoute {
-    /// `/.well-known/mercure`
+    /// The hub's URL.
     Mercure,
     /// `/events`
     Events,
@@ -37,6 +42,15 @@ pub(crate) struct Accepted {
     pub(crate) admission: Admission,
     /// The first bytes of the body.
     pub(crate) first: Bytes,
+    /// For [`Server::seen_in`].
+    pub(crate) guest: Option<GuestOf>,
+}
+
+/// Whom a subscriber's entry in the list of presence belongs to.
+#[derive(Debug)]
+pub(crate) struct GuestOf {
+    id: u64,
+    holder: Option<Holder>,
 }
 
 impl StreamRoute {
@@ -44,15 +58,15 @@ impl StreamRoute {
     pub(crate) fn of(server: &Server, path: &str) -> Option<Self> {
         match path {
             _ if !server.subscribable() => None,
-            HUB_PATH => Some(Self::Mercure),
             "/events" => Some(Self::Events),
+            _ if path == server.config.hub_path => Some(Self::Mercure),
             _ => None,
         }
     }
 
-    fn style(self) -> Style {
+    fn style(self, dialect: Dialect) -> Style {
         match self {
-            Self::Mercure => Style::Mercure,
+            Self::Mercure => Style::Mercure(dialect),
             Self::Events => Style::Problem,
         }
     }
@@ -61,19 +75,34 @@ impl StreamRoute {
 impl Server {
     /// Judges a subscriber, and takes its place in the hub; or says what to answer instead.
     ///
-    /// Dropping the future, or what it returns, gives the place back.
+    /// `form` is its query, and the body of a `QUERY` after it. Dropping the future, or what it
+    /// returns, gives the place back.
     pub(crate) async fn admit(
         &self,
         route: StreamRoute,
         parts: &Parts,
+        form: &Form,
     ) -> Result<Accepted, Response<Bytes>> {
-        let accepted = self.judge(route, parts).await;
-        accepted.map_err(|refusal| self.refused(route.style(), parts, &refusal))
+        let asked = self.dialect_asked(route, parts, form);
+        let dialect = asked.as_ref().ok().copied().flatten();
+        let style = route.style(dialect.unwrap_or(self.usual_dialect()));
+        // The checks, in the order of D0-S3: token, topics, registration.
+        let grant = self.subscriber(parts, dialect).await;
+        let grant = grant.map_err(|refusal| self.refused(style, parts, &refusal))?;
+        let style = grant.as_ref().map_or(style, |it| style.with(it.dialect));
+        let registered = async { self.register(route, parts, form, asked?, grant).await };
+        let registered = registered.await;
+        registered.map_err(|refusal| self.refused(style, parts, &refusal))
     }
 
     /// Answers a stream request on the hyper lane.
-    pub(crate) async fn stream(&self, route: StreamRoute, parts: &Parts) -> Response<Body> {
-        let accepted = match self.admit(route, parts).await {
+    pub(crate) async fn stream(
+        &self,
+        route: StreamRoute,
+        parts: &Parts,
+        form: &Form,
+    ) -> Response<Body> {
+        let accepted = match self.admit(route, parts, form).await {
             Ok(accepted) => accepted,
             Err(refused) => return refused.map(Body::from),
         };
@@ -85,11 +114,23 @@ impl Server {
         }
         let held = self.metrics.hold_stream();
         let events = accepted.admission.into_stream(accepted.first);
+        self.seen_in(accepted.guest);
         let counted = events.inspect(move |_| {
             // Lives as long as the stream does.
             let _ = &held;
         });
         accepted.head.map(|()| Body::from_stream(counted))
+    }
+
+    /// Looks once more, now that the subscriber is attached: a token that was revoked while it was
+    /// judged would otherwise keep its stream.
+    pub(crate) fn seen_in(&self, guest: Option<GuestOf>) {
+        let Some(GuestOf { id, holder }) = guest else {
+            return;
+        };
+        if holder.is_some_and(|holder| self.revocations.cover(&holder)) {
+            self.hub.dismiss([id]);
+        }
     }
 
     /// Counts a refusal and makes it an answer, for a browser one after which it comes back.
@@ -103,80 +144,167 @@ impl Server {
         if refusal.passes() && is_event_source(&parts.headers) {
             return come_back(refusal);
         }
-        refusal.response(style)
+        let site = self.verifies_access_tokens().then(|| Site::of(&self.config, parts));
+        let metadata_url = site.and_then(Result::ok).map(|site| site.metadata_url());
+        refusal.response(style, metadata_url.as_deref())
     }
 
-    /// The checks, in the order of D0-S3: token, topics, registration.
-    async fn judge(&self, route: StreamRoute, parts: &Parts) -> Result<Accepted, Refusal> {
-        let grant = self.subscriber(parts)?;
-        let query = Form::from_query(parts.uri.query().unwrap_or_default());
-        let mut subscription = match route {
-            StreamRoute::Mercure => self.mercure_subscription(&query)?,
-            StreamRoute::Events => self.events_subscription(&query, grant.as_ref())?,
+    /// The dialect that a request speaks; on `/events` none.
+    fn dialect_asked(
+        &self,
+        route: StreamRoute,
+        parts: &Parts,
+        form: &Form,
+    ) -> Result<Option<Dialect>, Refusal> {
+        match route {
+            StreamRoute::Mercure => {
+                interest::dialect_of(self.config.dialects, &parts.method, form)
+            }
+            StreamRoute::Events => Ok(None),
+        }
+    }
+
+    async fn register(
+        &self,
+        route: StreamRoute,
+        parts: &Parts,
+        form: &Form,
+        dialect: Option<Dialect>,
+        grant: Option<Grant>,
+    ) -> Result<Accepted, Refusal> {
+        if route == StreamRoute::Mercure && !self.config.public_urls.is_empty() {
+            Site::of(&self.config, parts)?;
+        }
+        let wanted = match route {
+            StreamRoute::Mercure => self.mercure_interest(parts, form, dialect)?,
+            StreamRoute::Events => self.events_interest(form)?,
         };
-        if let Some(grant) = grant {
-            let granted = grant.subscribe.unwrap_or_default();
+        let dialect = dialect.unwrap_or(Dialect::D0);
+        let selectors = wanted.iter().map(|wanted| wanted.selector.clone());
+        let mut subscription = Subscription::new(Selectors::new(selectors.collect()));
+        if route == StreamRoute::Mercure && form.first("gap")? != Some("1") {
+            subscription.gap_signal = GapSignal::Cursor;
+        }
+        if route == StreamRoute::Events {
+            subscription.grant = self.own_topic(parts, form, grant.as_ref())?;
+        }
+        if let Some(grant) = &grant {
+            let granted = grant.subscribe.clone().unwrap_or_default();
             subscription.grant = union(&subscription.grant, &granted);
             subscription.ends_at = grant.expires_at.and_then(instant_of);
         }
-        subscription.last_event_id = last_event_id(&parts.headers, &query)?;
-        let admission = self.hub.subscribe(subscription).await?;
+        subscription.hidden = self.presence.hidden_from(dialect);
+        let cursor = Cursor::of(&parts.headers, form, dialect)?;
+        subscription.last_event_id.clone_from(&cursor.id);
+
+        let guest = self.guest(parts, wanted, grant.as_ref())?;
+        let id = guest.as_ref().map(fanfare_hub::Guest::id);
+        subscription.guest = guest;
+        let admission = self.seat(subscription, dialect, id).await?;
+        let resumed = admission.resumed_after().or(cursor.answer());
         Ok(Accepted {
-            head: stream_head(route, parts, admission.resumed_after().as_ref()),
+            head: stream_head(route, parts, resumed.as_ref()),
             admission,
             first: first_bytes(route, self.config.retry_hint),
+            guest: id.map(|id| GuestOf {
+                id,
+                holder: grant.as_ref().and_then(Holder::of),
+            }),
         })
     }
 
-    fn mercure_subscription(&self, query: &Form) -> Result<Subscription, Refusal> {
-        let topics = query.all("topic")?;
-        if topics.is_empty() {
-            return Err(Refusal::NoSelector);
-        }
-        let mut subscription = Subscription::new(self.selectors(&topics)?);
-        subscription.gap_signal = match query.first("gap")? {
-            Some("1") => GapSignal::Event,
-            _ => GapSignal::Cursor,
+    /// Takes the subscriber's place in the hub, and tells that it has come: those of 0.x do not
+    /// see themselves arrive (D0-R5), those of 1.0 do (D1-R6).
+    async fn seat(
+        &self,
+        subscription: Subscription,
+        dialect: Dialect,
+        guest: Option<u64>,
+    ) -> Result<Admission, Refusal> {
+        let Some(id) = guest else {
+            return Ok(self.hub.subscribe(subscription).await?);
         };
-        Ok(subscription)
+        if dialect == Dialect::D0 {
+            if let Some(offset) = self.presence.tell_arrival(&self.hub, id).await {
+                self.hub.caught_up(offset).await;
+            }
+            return Ok(self.hub.subscribe(subscription).await?);
+        }
+        let admission = self.hub.subscribe(subscription).await?;
+        self.presence.tell_arrival(&self.hub, id).await;
+        Ok(admission)
+    }
+
+    /// The subscriber's entry in the list of presence; who only looks at the head gets none.
+    fn guest(
+        &self,
+        parts: &Parts,
+        wanted: Vec<Wanted>,
+        grant: Option<&Grant>,
+    ) -> Result<Option<fanfare_hub::Guest>, Refusal> {
+        if parts.method == Method::HEAD {
+            return Ok(None);
+        }
+        let address = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        self.presence.enter(wanted, grant, address)
+    }
+
+    fn mercure_interest(
+        &self,
+        parts: &Parts,
+        form: &Form,
+        dialect: Option<Dialect>,
+    ) -> Result<Vec<Wanted>, Refusal> {
+        match dialect {
+            None => Err(Refusal::NoSelector),
+            Some(Dialect::D0) => interest::topics(form, self.config.selectors_max),
+            Some(Dialect::D1) => {
+                let site = Site::of(&self.config, parts)?;
+                interest::matchers(form, self.config.matchers_max, &site.hub_url)
+            }
+        }
     }
 
     /// No topic is the topic `broadcast`; a `userId` adds that user's private topic.
-    fn events_subscription(
-        &self,
-        query: &Form,
-        grant: Option<&Grant>,
-    ) -> Result<Subscription, Refusal> {
-        let mut topics = query.all("topic")?;
-        if topics.is_empty() {
-            topics.push("broadcast");
-        }
-        let Some(user_id) = query.first("userId")? else {
-            return Ok(Subscription::new(self.selectors(&topics)?));
+    fn events_interest(&self, form: &Form) -> Result<Vec<Wanted>, Refusal> {
+        let user = form.first("userId")?.map(user_topic).transpose()?;
+        let mut wanted = match form.has("topic") {
+            true => interest::topics(form, self.config.selectors_max)?,
+            false => vec![Wanted::template("broadcast")?],
         };
-        let user = user_topic(user_id)?;
-        topics.push(user.as_str());
-        let mut subscription = Subscription::new(self.selectors(&topics)?);
-        if self.config.dev.is_some() {
-            subscription.grant = Selectors::new(vec![Selector::parse(user.as_str())?]);
-            return Ok(subscription);
+        if let Some(user) = user {
+            wanted.push(Wanted::template(user.as_str())?);
         }
-        let granted = grant.ok_or(Refusal::Unauthorized)?.subscribe.as_ref();
-        if granted.is_some_and(|granted| granted.matches(&user)) {
-            Ok(subscription)
-        } else {
-            let user_id = user_id.to_owned();
-            Err(Refusal::UserNotGranted { user_id })
-        }
+        Ok(wanted)
     }
 
-    fn selectors(&self, topics: &[&str]) -> Result<Selectors, Refusal> {
-        let count_max = self.config.selectors_max;
-        if topics.len() > count_max {
-            return Err(Refusal::TooManySelectors { count_max });
+    /// The user's private topic, if a `userId` is named and the grant covers it; in development
+    /// everybody may be anybody.
+    fn own_topic(
+        &self,
+        parts: &Parts,
+        form: &Form,
+        grant: Option<&Grant>,
+    ) -> Result<Selectors, Refusal> {
+        let Some(user_id) = form.first("userId")? else {
+            return Ok(Selectors::default());
+        };
+        let user = user_topic(user_id)?;
+        if self.config.dev.is_some() {
+            return Ok(Selectors::new(vec![Selector::parse(user.as_str())?]));
         }
-        let selectors = topics.iter().map(|topic| Selector::parse(topic));
-        Ok(Selectors::new(selectors.collect::<Result<_, _>>()?))
+        let Some(grant) = grant else {
+            let (denied, dialect) = (Denied::NoToken, self.usual_dialect());
+            let why = "a `userId` needs a token";
+            return Err(self.deny(parts, SUBSCRIBER, denied, dialect, &why));
+        };
+        let granted = grant.subscribe.as_ref();
+        match granted.is_some_and(|granted| granted.matches(&user)) {
+            true => Ok(Selectors::default()),
+            false => Err(Refusal::UserNotGranted {
+                user_id: user_id.to_owned(),
+            }),
+        }
     }
 }
 
@@ -217,6 +345,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// So spelt by the reference.
 const EXPIRE: HeaderName = HeaderName::from_static("expire");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const MERCURE_LAST_EVENT_ID: HeaderName = HeaderName::from_static("mercure-last-event-id");
 const USER_ID_BYTES_MAX: usize = 256;
 
 /// Whether the client is treated as an EventSource (SRV-01).
@@ -228,24 +357,48 @@ fn is_event_source(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The id that the stream goes on after (SRV-13, D0-H2).
-///
-/// The header wins: EventSource repeats its URL, with the old cursor, on every reconnect.
-fn last_event_id(headers: &HeaderMap, query: &Form) -> Result<Option<EventId>, Refusal> {
-    let mut fields = headers.get_all(LAST_EVENT_ID).iter();
-    let header = fields.next().map(HeaderValue::as_bytes);
-    if fields.next().is_some() {
-        return Err(Refusal::TwoCursors);
+/// The place that a request wants its stream to go on from (SRV-13, D0-H2, D1-H1).
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Cursor {
+    id: Option<EventId>,
+    /// It names a place, be it the empty one.
+    present: bool,
+    dialect: Dialect,
+}
+
+impl Cursor {
+    /// Reads it. The header wins: EventSource repeats its URL, with the old cursor, on every
+    /// reconnect. An empty value counts as absent.
+    fn of(headers: &HeaderMap, form: &Form, dialect: Dialect) -> Result<Self, Refusal> {
+        let mut fields = headers.get_all(LAST_EVENT_ID).iter();
+        let header = fields.next().map(HeaderValue::as_bytes);
+        if fields.next().is_some() {
+            return Err(Refusal::TwoCursors);
+        }
+        let names: &[&str] = match dialect {
+            Dialect::D0 => &["lastEventID", "Last-Event-ID", "lastEventId"],
+            Dialect::D1 => &["last_event_id"],
+        };
+        let in_form = names.iter().filter_map(|name| form.first_bytes(name));
+        let presented: Vec<&[u8]> = header.into_iter().chain(in_form).collect();
+        let id = presented.iter().find(|id| !id.is_empty());
+        Ok(Self {
+            present: !presented.is_empty(),
+            dialect,
+            // What cannot be an id is one that was never seen, so that its sender hears of the gap.
+            id: id.map(|id| {
+                let text = str::from_utf8(id).unwrap_or(NEVER_SEEN);
+                EventId::parse(text).unwrap_or_else(|_| never_seen())
+            }),
+        })
     }
-    let names = ["lastEventID", "Last-Event-ID", "lastEventId"].iter();
-    let in_query = names.filter_map(|name| query.first_bytes(name));
-    let mut presented = header.into_iter().chain(in_query);
-    let id = presented.find(|id| !id.is_empty());
-    // What cannot be an id is one that was never seen, so that its sender hears of the gap.
-    Ok(id.map(|id| {
-        let text = str::from_utf8(id).unwrap_or(NEVER_SEEN);
-        EventId::parse(text).unwrap_or_else(|_| never_seen())
-    }))
+
+    /// What the answer says when there is nothing to resume: 1.0 answers an empty cursor too
+    /// (D1-H1).
+    fn answer(&self) -> Option<EventId> {
+        let wanted = self.present && self.dialect == Dialect::D1;
+        wanted.then(|| EventId::parse("earliest").ok()).flatten()
+    }
 }
 
 /// Unknown for certain: it begins as cursors do and is none, and publishers may not use it (C2).
@@ -255,7 +408,11 @@ fn never_seen() -> EventId {
     EventId::parse(NEVER_SEEN).expect("it has no line end")
 }
 
-fn stream_head(route: StreamRoute, parts: &Parts, resumed: Option<&EventId>) -> Response<()> {
+fn stream_head(
+    route: StreamRoute,
+    parts: &Parts,
+    resumed: Option<&EventId>,
+) -> Response<()> {
     let mut head = Response::new(());
     let headers = head.headers_mut();
     let connection = match parts.version {
@@ -282,6 +439,10 @@ fn stream_head(route: StreamRoute, parts: &Parts, resumed: Option<&EventId>) -> 
         // An id that no header can hold is answered like one that is not known.
         let id = HeaderValue::from_bytes(id.as_str().as_bytes());
         let id = id.unwrap_or(HeaderValue::from_static("earliest"));
+        if route == StreamRoute::Mercure {
+            // Each dialect reads its own (DX-13).
+            headers.insert(MERCURE_LAST_EVENT_ID, id.clone());
+        }
         headers.insert(LAST_EVENT_ID, id);
     }
     head

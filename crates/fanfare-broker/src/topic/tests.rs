@@ -13,7 +13,7 @@ fn an_empty_topic_is_refused() {
 }
 
 #[test]
-fn s11_a_topic_has_at_most_2048_bytes() {
+fn a_topic_has_at_most_16_kib() {
     let longest = "\u{e9}".repeat(1024);
     assert_eq!(Topic::parse(&longest).unwrap().as_str(), longest);
     let bytes = 2049;

@@ -7,46 +7,94 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use url::Url;
 
+use crate::dialect::{Dialect, Dialects};
 use crate::origins::Origins;
 
-/// Finds the token of a request: `Authorization` header, else `authorization` in the query, else
-/// the cookie `cookie_name`. `Ok(None)`: it carries none.
-///
-/// A place of higher rank hides the lower ones even if its token is bad (D0-A1 to D0-A3). A POST
-/// by cookie must come from one of `publish_origins`.
-///
-/// # Errors
-///
-/// [`CredentialError`] says for the log what is wrong; the answer to all of them is the same 401.
-pub fn token_of<'a>(
-    parts: &'a Parts,
-    cookie_name: &str,
-    publish_origins: &Origins,
-) -> Result<Option<Cow<'a, str>>, CredentialError> {
-    if let Some(token) = header_token(&parts.headers)? {
-        return Ok(Some(token.into()));
+/// A request's token, not verified, and where it was found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Credential<'a> {
+    pub(crate) token: Cow<'a, str>,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    /// The `Authorization` header; `strict` when it is as 0.x wants it, `Bearer` and one space.
+    Header {
+        strict: bool,
+    },
+    Query,
+    Cookie,
+}
+
+/// What there is to know of a hub to find a request's token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places<'a> {
+    pub(crate) dialects: Dialects,
+    /// The cookie of 0.x.
+    pub(crate) cookie_name: &'a str,
+    /// The cookie of 1.0.
+    pub(crate) access_cookie_name: &'a str,
+}
+
+impl Places<'_> {
+    /// Finds the token of a request: `Authorization` header, else `authorization` in the query,
+    /// else a cookie. `Ok(None)`: it carries none.
+    ///
+    /// A place of higher rank hides the lower ones even if its token is bad (D0-A1 to D0-A3,
+    /// D1-A5). The query and the cookie of 0.x count unless the request is known to be one of 1.0,
+    /// and the other way round; a request of no dialect may use either (DX-7).
+    pub(crate) fn find<'a>(
+        &self,
+        parts: &'a Parts,
+        dialect: Option<Dialect>,
+    ) -> Result<Option<Credential<'a>>, CredentialError> {
+        let may_be = |one: Dialect| self.dialects.speak(one) && dialect.is_none_or(|it| it == one);
+        if let Some(found) = header_token(&parts.headers)? {
+            return Ok(Some(found));
+        }
+        let query = parts.uri.query().filter(|_| may_be(Dialect::D0));
+        if let Some(token) = query_token(query.unwrap_or_default())? {
+            let place = Place::Query;
+            return Ok(Some(Credential { token, place }));
+        }
+        let cookie = |one, name| may_be(one).then(|| cookie_token(&parts.headers, name))?;
+        let token = cookie(Dialect::D1, self.access_cookie_name)
+            .or_else(|| cookie(Dialect::D0, self.cookie_name));
+        let place = Place::Cookie;
+        Ok(token.map(|token| Credential { token, place }))
     }
-    if let Some(token) = query_token(parts.uri.query().unwrap_or_default())? {
-        return Ok(Some(token));
-    }
-    let Some(token) = cookie_token(&parts.headers, cookie_name) else {
-        return Ok(None);
-    };
-    // A browser sends cookies along with a form that a stranger's page submits, so a POST by
-    // cookie counts only from pages that are trusted to publish (D0-A3, S8).
-    if parts.method == Method::POST {
-        let origin = origin_of(&parts.headers).ok_or(CredentialError::OriginMissing)?;
-        if !publish_origins.matches(&origin) {
-            return Err(CredentialError::OriginRefused);
+}
+
+impl Credential<'_> {
+    /// Checks that the token may be where it is, now that its dialect is known.
+    ///
+    /// A POST by cookie must come from one of `publish_origins`: a browser sends cookies along
+    /// with a form that a stranger's page submits (D0-A3, D1-A6, S8).
+    pub(crate) fn check(
+        &self,
+        parts: &Parts,
+        dialect: Dialect,
+        publish_origins: &Origins,
+    ) -> Result<(), CredentialError> {
+        match (self.place, dialect) {
+            (Place::Header { strict: false }, Dialect::D0) => Err(CredentialError::HeaderMalformed),
+            (Place::Query, Dialect::D1) => Err(CredentialError::AccessTokenInQuery),
+            (Place::Cookie, _) if parts.method == Method::POST => {
+                let origin = origin_of(&parts.headers).ok_or(CredentialError::OriginMissing)?;
+                match publish_origins.matches(&origin) {
+                    true => Ok(()),
+                    false => Err(CredentialError::OriginRefused),
+                }
+            }
+            _ => Ok(()),
         }
     }
-    Ok(Some(token))
 }
 
 /// Why a request's token was not even looked at. None of them shows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CredentialError {
+pub(crate) enum CredentialError {
     /// There is more than one `Authorization` field.
     #[error("the request has more than one `Authorization` field")]
     HeaderRepeated,
@@ -59,6 +107,9 @@ pub enum CredentialError {
     /// The value is too short for a token (D0-A2).
     #[error("the query's `authorization` is too short for a token")]
     QueryMalformed,
+    /// A token of 1.0 is in the query, where it must never be (D1-A5).
+    #[error("an access token of Mercure 1.0 cannot be in the query; use `Authorization: Bearer`")]
+    AccessTokenInQuery,
     /// A POST by cookie says neither `Origin` nor `Referer`.
     #[error("a POST authorized by cookie needs an `Origin` or a `Referer`")]
     OriginMissing,
@@ -70,7 +121,8 @@ pub enum CredentialError {
 /// The shortest JWS that can exist, in bytes (D0-A2); `Bearer ` makes it 48 (D0-A1).
 const TOKEN_BYTES_MIN: usize = 41;
 
-fn header_token(headers: &HeaderMap) -> Result<Option<&str>, CredentialError> {
+/// The field: a scheme in any case (RFC 9110 §11.1), spaces, and a token.
+fn header_token(headers: &HeaderMap) -> Result<Option<Credential<'_>>, CredentialError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -79,11 +131,20 @@ fn header_token(headers: &HeaderMap) -> Result<Option<&str>, CredentialError> {
     if values.next().is_some() {
         return Err(CredentialError::HeaderRepeated);
     }
-    let text = value.to_str().ok();
-    text.and_then(|text| text.strip_prefix("Bearer "))
-        .filter(|token| token.len() >= TOKEN_BYTES_MIN)
-        .map(Some)
-        .ok_or(CredentialError::HeaderMalformed)
+    let (scheme, rest) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or(CredentialError::HeaderMalformed)?;
+    let token = rest.trim_start_matches(' ');
+    if !scheme.eq_ignore_ascii_case("bearer") || token.len() < TOKEN_BYTES_MIN {
+        return Err(CredentialError::HeaderMalformed);
+    }
+    let strict = scheme == "Bearer" && token.len() == rest.len();
+    Ok(Some(Credential {
+        token: token.into(),
+        place: Place::Header { strict },
+    }))
 }
 
 fn query_token(query: &str) -> Result<Option<Cow<'_, str>>, CredentialError> {

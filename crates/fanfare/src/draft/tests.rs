@@ -4,6 +4,7 @@ use super::{Draft, DraftError, Rules};
 
 const RULES: Rules<'_> = Rules {
     topics_max: 3,
+    hub_path: "/.well-known/mercure",
     granted: None,
     lifecycle_types: false,
 };
@@ -149,7 +150,7 @@ fn dx_12_topics_by_the_stricter_rules() {
     }
     assert!(matches!(
         with_topic(&"x".repeat(2049)),
-        Err(DraftError::Topic(_))
+        Err(DraftError::TooLong { field: "topic", .. })
     ));
 }
 

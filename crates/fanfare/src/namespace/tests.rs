@@ -1,4 +1,8 @@
-use super::is_reserved;
+const HUB: &str = "/.well-known/mercure";
+
+fn is_reserved(topic: &str) -> bool {
+    super::is_reserved(HUB, topic)
+}
 
 #[test]
 fn d1_p9_reserved_topics() {

@@ -1,10 +1,15 @@
 use http::request::Parts;
 use http::{Method, Request};
 
-use super::{CredentialError, token_of};
+use super::{CredentialError, Places};
+use crate::dialect::{Dialect, Dialects};
 use crate::origins::Origins;
 
-const COOKIE_NAME: &str = "mercureAuthorization";
+const PLACES: Places<'_> = Places {
+    dialects: Dialects::Both,
+    cookie_name: "mercureAuthorization",
+    access_cookie_name: "__Secure-mercure_access_token",
+};
 
 fn parts(method: Method, uri: &str, headers: &[(&str, &str)]) -> Parts {
     let mut request = Request::builder().method(method).uri(uri);
@@ -14,12 +19,25 @@ fn parts(method: Method, uri: &str, headers: &[(&str, &str)]) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
+/// What is found in a request that says nothing of its dialect, if it holds a token of 0.x.
 fn found(parts: &Parts) -> Result<Option<String>, CredentialError> {
+    found_as(parts, None, Dialect::D0)
+}
+
+fn found_as(
+    parts: &Parts,
+    request: Option<Dialect>,
+    token: Dialect,
+) -> Result<Option<String>, CredentialError> {
     let publish_origins = Origins::new(vec![
         "https://app.example".parse().unwrap(),
         "https://*.trusted.example".parse().unwrap(),
     ]);
-    token_of(parts, COOKIE_NAME, &publish_origins).map(|token| token.map(String::from))
+    let Some(found) = PLACES.find(parts, request)? else {
+        return Ok(None);
+    };
+    found.check(parts, token, &publish_origins)?;
+    Ok(Some(found.token.into_owned()))
 }
 
 /// 41 characters, the fewest that a token may have.
@@ -123,8 +141,12 @@ fn d0_a3_cookie_name_is_configured() {
         "/",
         &[("cookie", "mercureAuthorization=a; hub=b")],
     );
-    let token = token_of(&request, "hub", &Origins::default()).unwrap();
-    assert_eq!(token.as_deref(), Some("b"));
+    let places = Places {
+        cookie_name: "hub",
+        ..PLACES
+    };
+    let found = places.find(&request, None).unwrap();
+    assert_eq!(found.unwrap().token, "b");
 }
 
 #[test]
@@ -206,4 +228,58 @@ fn s8_origin_does_not_count_for_reading_or_for_bearers() {
         ],
     );
     assert_eq!(found(&bearer), Ok(Some(a)));
+}
+
+#[test]
+fn d1_a5_scheme_in_any_case() {
+    let a = token("a");
+    for scheme in ["bearer ", "BEARER ", "Bearer  "] {
+        let header = format!("{scheme}{a}");
+        let request = parts(Method::GET, "/?match=x", &[("authorization", &header)]);
+        let as_one = found_as(&request, Some(Dialect::D1), Dialect::D1);
+        assert_eq!(as_one, Ok(Some(a.clone())), "{scheme:?}");
+        let as_zero = found_as(&request, Some(Dialect::D1), Dialect::D0);
+        assert_eq!(as_zero, Err(CredentialError::HeaderMalformed), "{scheme:?}");
+    }
+}
+
+#[test]
+fn d1_a5_query_never_carries_an_access_token() {
+    let a = token("a");
+    let uri = format!("/?authorization={a}&access_token={a}");
+    let request = parts(Method::GET, &uri, &[]);
+    let in_one = found_as(&request, Some(Dialect::D1), Dialect::D1);
+    assert_eq!(in_one, Ok(None), "ignored");
+    for dialect in [None, Some(Dialect::D0)] {
+        let refused = found_as(&request, dialect, Dialect::D1);
+        assert_eq!(refused, Err(CredentialError::AccessTokenInQuery));
+    }
+}
+
+#[test]
+fn dx_7_each_dialect_has_its_cookie_and_a_request_without_one_takes_either() {
+    let both = "mercureAuthorization=zero; __Secure-mercure_access_token=one";
+    for (cookies, dialect, expected) in [
+        (both, Some(Dialect::D0), Some("zero")),
+        (both, Some(Dialect::D1), Some("one")),
+        (both, None, Some("one")),
+        ("mercureAuthorization=zero", Some(Dialect::D1), None),
+        ("mercureAuthorization=zero", None, Some("zero")),
+        ("__Secure-mercure_access_token=one", Some(Dialect::D0), None),
+    ] {
+        let request = parts(Method::GET, "/", &[("cookie", cookies)]);
+        let found = found_as(&request, dialect, Dialect::D0).unwrap();
+        assert_eq!(found.as_deref(), expected, "{cookies} {dialect:?}");
+    }
+}
+
+#[test]
+fn places_of_a_dialect_that_is_not_spoken_do_not_count() {
+    let uri = format!("/?authorization={}", token("a"));
+    let request = parts(Method::GET, &uri, &[("cookie", "mercureAuthorization=zero")]);
+    let places = Places {
+        dialects: Dialects::D1,
+        ..PLACES
+    };
+    assert_eq!(places.find(&request, None), Ok(None));
 }

@@ -1,0 +1,208 @@
+//! Who is connected: kept as a list, and published as they come and go (D0-R, D1-R, PR4, PR5).
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fanfare_broker::{Publication, PublishError, Selector, Selectors};
+use fanfare_hub::{Guest, GuestBook, Hub};
+use serde_json::value::to_raw_value;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::auth::Grant;
+use crate::dialect::{Dialect, Dialects};
+use crate::error::Refusal;
+use crate::interest::Wanted;
+use crate::server::Config;
+use document::Document;
+use roster::{Limits, Listed, Roster, Visitor};
+
+pub(crate) use roster::Holder;
+
+pub(crate) mod api;
+mod document;
+mod roster;
+
+/// Who is connected to this server.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    /// The path of all subscriptions.
+    root: String,
+    dialects: Dialects,
+    /// Whether comings and goings are published.
+    published: bool,
+    /// Whether connections are limited by address or by subject.
+    limited: bool,
+    /// Whether somebody can send holders of tokens away.
+    revocable: bool,
+    limits: Limits,
+    roster: Mutex<Roster>,
+    book: GuestBook,
+    /// What a connection of 0.x, and one of 1.0, is not to see: presence in the other's shape.
+    hidden: [Selectors; 2],
+}
+
+impl Presence {
+    pub(crate) fn new(config: &Config) -> Self {
+        let limits = Limits {
+            per_address: config.subscribers_per_address_max,
+            per_subject: config.subscribers_per_subject_max,
+        };
+        let root = format!("{}/subscriptions", config.hub_path);
+        let published = config.subscriptions;
+        // The number of segments tells the shapes apart, for what is in them is encoded.
+        let shape = |rest| Selector::parse(&format!("{root}{rest}")).into_iter().collect();
+        let (zero, one) = ("/{topic}/{subscriber}", "/{match_type}/{match}/{subscriber}");
+        Self {
+            hidden: [one, zero].map(|other| match published {
+                true => Selectors::new(shape(other)),
+                false => Selectors::default(),
+            }),
+            root,
+            dialects: config.dialects,
+            published,
+            limited: limits.per_address > 0 || limits.per_subject > 0,
+            revocable: config.admin_token.is_some(),
+            limits,
+            roster: Mutex::default(),
+            book: GuestBook::default(),
+        }
+    }
+
+    /// What a connection of `dialect` does not see: it gets each arrival once, in its own shape
+    /// (DX-14).
+    pub(crate) fn hidden_from(&self, dialect: Dialect) -> Selectors {
+        let [zero, one] = &self.hidden;
+        match dialect {
+            Dialect::D0 => zero.clone(),
+            Dialect::D1 => one.clone(),
+        }
+    }
+
+    /// Puts a subscriber on the list; `Ok(None)`: nobody needs the list.
+    ///
+    /// It is taken off when the guest is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooManyOfOne`] past a limit (D1-S7).
+    pub(crate) fn enter(
+        &self,
+        wanted: Vec<Wanted>,
+        grant: Option<&Grant>,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Guest>, Refusal> {
+        let holder = grant.and_then(Holder::of).map(Arc::new);
+        if !self.published && !self.limited && !(self.revocable && holder.is_some()) {
+            return Ok(None);
+        }
+        let visitor = Visitor {
+            subscriber: Uuid::new_v4(),
+            subscriptions: listed(wanted, grant),
+            holder,
+            address,
+        };
+        let id = self.roster().enter(visitor, self.limits)?;
+        Ok(Some(self.book.guest(id)))
+    }
+
+    /// Tells of the arrival of guest `id`; the offset of the last event that does.
+    pub(crate) async fn tell_arrival(&self, hub: &Hub, id: u64) -> Option<u64> {
+        let visitor = self.roster().arrived(id)?;
+        let outcomes = hub.publish(self.news(&visitor, true)).await;
+        let mut last = None;
+        for outcome in outcomes {
+            match outcome {
+                Ok(receipt) => last = Some(receipt.cursor.offset),
+                Err(error) => tracing::warn!(%error, "an arrival could not be published"),
+            }
+        }
+        last
+    }
+
+    /// Ends the streams of those whose holder `is_meant`; how many.
+    pub(crate) fn dismiss(&self, hub: &Hub, is_meant: impl Fn(&Holder) -> bool) -> usize {
+        let meant = self.roster().held_by(is_meant);
+        let count = meant.len();
+        hub.dismiss(meant);
+        count
+    }
+
+    /// Tells of those who leave, until the future is dropped.
+    pub(crate) async fn tell_departures(&self, hub: &Hub) {
+        loop {
+            let mut news = Vec::new();
+            for id in self.book.left().await {
+                let visitor = self.roster().leave(id);
+                news.extend(visitor.map(|it| self.news(&it, false)).into_iter().flatten());
+                if news.len() >= BATCH {
+                    publish_all(hub, std::mem::take(&mut news)).await;
+                }
+            }
+            publish_all(hub, news).await;
+        }
+    }
+
+    /// What is published when `visitor` comes or goes: each subscription in each dialect spoken
+    /// that can say it.
+    fn news(&self, visitor: &Visitor, active: bool) -> Vec<Publication> {
+        let mut news = Vec::new();
+        if !self.published {
+            return news;
+        }
+        for listed in visitor.subscriptions.iter() {
+            for dialect in [Dialect::D0, Dialect::D1] {
+                let spoken = self.dialects.speak(dialect);
+                let document = || Document::of(&self.root, dialect, visitor, listed, active);
+                news.extend(spoken.then(document).flatten().and_then(|it| it.publication()));
+            }
+        }
+        news
+    }
+
+    fn roster(&self) -> MutexGuard<'_, Roster> {
+        // No code panics while it holds the lock, and the list is whole between statements.
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Each subscription once, with what the token wants shown (D0-R7, D1-R5).
+fn listed(wanted: Vec<Wanted>, grant: Option<&Grant>) -> Arc<[Listed]> {
+    let mut known = HashSet::new();
+    let mut listed: Vec<Listed> = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        if !known.insert(wanted.clone()) {
+            continue;
+        }
+        let payload = grant.and_then(|grant| grant.payload_for(wanted.selector.as_str()));
+        let payload = payload.and_then(|payload| to_raw_value(payload).ok());
+        let payload = payload.map(Arc::from);
+        listed.push(Listed { wanted, payload });
+    }
+    listed.into()
+}
+
+/// Publishes what has to be told; waits for a broker that is away, for nobody waits for us.
+async fn publish_all(hub: &Hub, mut news: Vec<Publication>) {
+    while !news.is_empty() {
+        let outcomes = hub.publish(news.clone()).await;
+        let mut left = outcomes.into_iter();
+        news.retain(|_| {
+            matches!(
+                left.next(),
+                Some(Err(PublishError::Unavailable { .. } | PublishError::Overloaded { .. }))
+            )
+        });
+        if !news.is_empty() {
+            tracing::warn!(count = news.len(), "departures wait for the broker");
+            sleep(RETRY_AFTER).await;
+        }
+    }
+}
+
+/// Departures published at once.
+const BATCH: usize = 1000;
+
+const RETRY_AFTER: Duration = Duration::from_secs(1);

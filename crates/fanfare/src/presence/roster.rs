@@ -1,0 +1,202 @@
+//! The list of who is connected.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use slab::Slab;
+use uuid::Uuid;
+
+use crate::auth::Grant;
+use crate::error::Refusal;
+use crate::interest::Wanted;
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Visitor {
+    /// Names the connection; random, so that nobody can guess or choose it (D0-R2, D1-R4).
+    pub(crate) subscriber: Uuid,
+    /// What it asks for, in its order, each once.
+    pub(crate) subscriptions: Arc<[Listed]>,
+    pub(crate) holder: Option<Arc<Holder>>,
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// One subscription, and what its token wants shown with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) wanted: Wanted,
+    pub(crate) payload: Option<Arc<RawValue>>,
+}
+
+/// Whose token a connection shows.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Holder {
+    pub(crate) issuer: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) token_id: Option<String>,
+    /// In seconds since 1970.
+    pub(crate) issued_at: Option<u64>,
+}
+
+impl Holder {
+    /// The holder that `grant` names; `None`: it names nobody.
+    pub(crate) fn of(grant: &Grant) -> Option<Self> {
+        let named = grant.subject.is_some() || grant.token_id.is_some();
+        named.then(|| Self {
+            issuer: grant.issuer.clone(),
+            subject: grant.subject.clone(),
+            token_id: grant.token_id.clone(),
+            issued_at: grant.issued_at,
+        })
+    }
+
+    /// Two issuers may each have an `alice`.
+    fn account(&self) -> Option<Account> {
+        Some((self.issuer.clone(), self.subject.clone()?))
+    }
+}
+
+type Account = (Option<String>, String);
+
+/// How many connections one address, and one subject, may have at once; zero: any number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) per_address: usize,
+    pub(crate) per_subject: usize,
+}
+
+/// Who is connected, each under an id of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    seats: Slab<Seat>,
+    /// Tells an id from an earlier one of the same seat.
+    generation: u32,
+    by_address: HashMap<IpAddr, usize>,
+    by_account: HashMap<Account, usize>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    generation: u32,
+    visitor: Visitor,
+    /// Its arrival has been told.
+    present: bool,
+}
+
+impl Roster {
+    /// Takes `visitor` in; its arrival is still to be told.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooManyOfOne`] when its address or its subject has as many as it may (D1-S7).
+    pub(crate) fn enter(&mut self, mut visitor: Visitor, limits: Limits) -> Result<u64, Refusal> {
+        let limited = |limit: usize| (limit > 0).then_some(limit);
+        let per_address = limited(limits.per_address);
+        visitor.address = visitor.address.filter(|_| per_address.is_some()).map(network);
+        let account = account_of(&visitor).filter(|_| limits.per_subject > 0);
+        let full = |count: Option<&usize>, limit| count.copied().unwrap_or_default() >= limit;
+        if let (Some(address), Some(limit)) = (visitor.address, per_address)
+            && full(self.by_address.get(&address), limit)
+        {
+            return Err(Refusal::TooManyOfOne);
+        }
+        if let Some(account) = &account
+            && full(self.by_account.get(account), limits.per_subject)
+        {
+            return Err(Refusal::TooManyOfOne);
+        }
+        if let Some(address) = visitor.address {
+            *self.by_address.entry(address).or_default() += 1;
+        }
+        if let Some(account) = account {
+            *self.by_account.entry(account).or_default() += 1;
+        }
+
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let seat = self.seats.insert(Seat {
+            generation,
+            visitor,
+            present: false,
+        });
+        let seat = u32::try_from(seat).expect("subscribers_max is below 2^32");
+        Ok(u64::from(generation) << 32 | u64::from(seat))
+    }
+
+    /// Marks `id` as present; the visitor.
+    pub(crate) fn arrived(&mut self, id: u64) -> Option<Visitor> {
+        let seat = self.seat(id)?;
+        seat.present = true;
+        Some(seat.visitor.clone())
+    }
+
+    /// Takes `id` off the list; the visitor, if its arrival had been told.
+    pub(crate) fn leave(&mut self, id: u64) -> Option<Visitor> {
+        self.seat(id)?;
+        let seat = self.seats.remove(place(id));
+        if let Some(address) = seat.visitor.address {
+            one_less(&mut self.by_address, &address);
+        }
+        if let Some(account) = account_of(&seat.visitor) {
+            one_less(&mut self.by_account, &account);
+        }
+        seat.present.then_some(seat.visitor)
+    }
+
+    /// Those who are present.
+    pub(crate) fn present(&self) -> impl Iterator<Item = &Visitor> {
+        let present = self.seats.iter().filter(|(_, seat)| seat.present);
+        present.map(|(_, seat)| &seat.visitor)
+    }
+
+    /// The ids of those whose holder `is_meant`, present or arriving.
+    pub(crate) fn held_by(&self, is_meant: impl Fn(&Holder) -> bool) -> Vec<u64> {
+        let meant = self.seats.iter().filter(|(_, seat)| {
+            let holder = seat.visitor.holder.as_deref();
+            holder.is_some_and(&is_meant)
+        });
+        let id = |(place, seat): (usize, &Seat)| u64::from(seat.generation) << 32 | place as u64;
+        meant.map(id).collect()
+    }
+
+    fn seat(&mut self, id: u64) -> Option<&mut Seat> {
+        let seat = self.seats.get_mut(place(id))?;
+        (u64::from(seat.generation) == id >> 32).then_some(seat)
+    }
+}
+
+/// The seat of an id.
+fn place(id: u64) -> usize {
+    usize::try_from(id & u64::from(u32::MAX)).unwrap_or(usize::MAX)
+}
+
+fn account_of(visitor: &Visitor) -> Option<Account> {
+    visitor.holder.as_ref()?.account()
+}
+
+/// Whom an address counts for: of IPv6 a whole /64, which is what one household has (S15).
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(mapped) => mapped.into(),
+            None => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        },
+    }
+}
+
+/// Absent where nothing is counted.
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
