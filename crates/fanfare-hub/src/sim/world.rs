@@ -505,6 +505,7 @@ impl World {
         let kind = Kind {
             selectors,
             grant,
+            hidden: Selectors::default(),
             form,
             gap_signal,
         };
