@@ -22,5 +22,5 @@ pub use frame::{Form, Frame};
 pub use memory::MemoryBroker;
 pub use publication::{Audience, IdempotencyKey, InvalidKey, Publication};
 pub use record::Record;
-pub use selector::{InvalidSelector, Selector, Selectors, Shape};
+pub use selector::{InvalidSelector, ResolvedTopic, Selector, Selectors, Shape};
 pub use topic::{InvalidTopic, Topic};

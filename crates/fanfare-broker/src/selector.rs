@@ -1,17 +1,28 @@
 //! A selector: an expression matched against topics, compiled when a subscriber connects.
 
 mod expression;
+mod memo;
+mod pattern_text;
+mod resolved_topic;
 mod template;
+mod url_pattern;
 
 use std::sync::Arc;
 
+use url::Url;
+
 use self::expression::Expression;
+pub use self::resolved_topic::ResolvedTopic;
 use self::template::Template;
+use self::url_pattern::UrlPattern;
 use crate::topic::Topic;
 
-/// An expression matched against topics (`mercure.md` §2.3): exact text, URI Template, or `*`.
+/// An expression matched against topics: exact text, URI Template, URL pattern, or `*`.
 ///
-/// Equality and hash are those of its text. Cloning shares the compiled form.
+/// There is a constructor for each language in which subscribers and tokens may write it. Two
+/// selectors are equal when they are of one kind, of one text and, if they are URL patterns, of one
+/// hub's URL; so the same exact text is one selector, whichever dialect it came in. Cloning shares
+/// the compiled form.
 ///
 /// Exact texts and `*` cost their text. What a template's literal beginning does not settle, a
 /// regular expression does, shared by all selectors that go on in the same way:
@@ -27,23 +38,25 @@ struct Compiled {
     rule: Rule,
 }
 
-/// What matches besides the selector's own text (D0-M2).
+/// How it matches.
 #[derive(Debug)]
 enum Rule {
-    /// Everything (D0-M1).
+    /// Everything (D0-M1, D1-M2).
     Any,
-    /// Nothing.
+    /// The selector's own text.
     Exact,
-    /// What begins with `prefix` and goes on as `rest` says (D0-M3).
+    /// Its own text (D0-M2), and what begins with `prefix` and goes on as `rest` says (D0-M3).
     Template {
         prefix: Box<str>,
         rest: Arc<Expression>,
     },
+    /// What its URL, resolved against the hub's, fits; its own text has no part in it (D1-M1).
+    UrlPattern(Arc<UrlPattern>),
 }
 
 /// What an index can know of a selector without running it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "an index treats these three apart")]
+#[expect(clippy::exhaustive_enums, reason = "an index treats these four apart")]
 pub enum Shape<'a> {
     /// Matches every topic.
     Any,
@@ -52,6 +65,14 @@ pub enum Shape<'a> {
     /// Matches its own text, and topics that begin with this prefix and fit its template.
     Pattern {
         /// What every topic that it matches begins with, its own text too; may be empty.
+        prefix: &'a str,
+    },
+    /// Matches topics by what they are when resolved against `hub_url`.
+    UrlPattern {
+        /// What [`ResolvedTopic::resolve`] needs.
+        hub_url: &'a Url,
+        /// What [`ResolvedTopic::as_str`] of every topic that it matches begins with; may be
+        /// empty.
         prefix: &'a str,
     },
 }
@@ -76,6 +97,10 @@ pub enum InvalidSelector {
         Selector::VARIABLES_MAX
     )]
     TooComplex,
+    /// It is no URL pattern, or needs a larger expression than we compile.
+    // Says nothing of the cause: what a compiler has to say is not for strangers (D1-S4).
+    #[error("the selector is no URL pattern that can be compiled")]
+    Pattern,
 }
 
 impl Selector {
@@ -91,10 +116,7 @@ impl Selector {
     ///
     /// [`InvalidSelector`] when it is past our bounds (D0-M7).
     pub fn parse(text: &str) -> Result<Self, InvalidSelector> {
-        if text.len() > Self::BYTES_MAX {
-            return Err(InvalidSelector::TooLong { bytes: text.len() });
-        }
-        let rule = match text {
+        let rule = match within_bounds(text)? {
             "*" => Rule::Any,
             // D0-M5: without an expression, a template matches its own text and nothing else.
             _ if !text.contains('{') => Rule::Exact,
@@ -103,8 +125,35 @@ impl Selector {
                 None => Rule::Exact,
             },
         };
-        let text = text.into();
-        Ok(Self(Arc::new(Compiled { text, rule })))
+        Ok(Self::new(text, rule))
+    }
+
+    /// Takes `text` for the one topic that it matches, byte for byte (D1-M1); `*` matches all
+    /// (D1-M2).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSelector::TooLong`].
+    pub fn exact(text: &str) -> Result<Self, InvalidSelector> {
+        let rule = match within_bounds(text)? {
+            "*" => Rule::Any,
+            _ => Rule::Exact,
+        };
+        Ok(Self::new(text, rule))
+    }
+
+    /// Compiles `text` as a URL pattern of the WHATWG standard, case kept (D1-M1); `*` matches all
+    /// (D1-M2). It and the topics, where relative, resolve against `hub_url` (D1-M3).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSelector`] when it is no URL pattern, or past our bounds (D1-M4).
+    pub fn url_pattern(text: &str, hub_url: &Url) -> Result<Self, InvalidSelector> {
+        let rule = match within_bounds(text)? {
+            "*" => Rule::Any,
+            _ => Rule::UrlPattern(UrlPattern::shared(text, hub_url)?),
+        };
+        Ok(Self::new(text, rule))
     }
 
     /// Its text.
@@ -113,10 +162,26 @@ impl Selector {
         &self.0.text
     }
 
-    /// Whether it matches `topic` (D0-M1 to D0-M4). Linear in the topic's length.
+    /// Whether it matches `topic`. Linear in the topic's length.
+    ///
+    /// A URL pattern resolves the topic each time; for many of them see
+    /// [`Selector::matches_resolved`].
     #[must_use]
     pub fn matches(&self, topic: &Topic) -> bool {
-        self.matches_text(topic.as_str())
+        match &self.0.rule {
+            Rule::UrlPattern(pattern) => ResolvedTopic::resolve(topic, pattern.hub_url())
+                .is_some_and(|topic| pattern.matches(&topic)),
+            Rule::Any | Rule::Exact | Rule::Template { .. } => self.matches_text(topic.as_str()),
+        }
+    }
+
+    /// Whether it is a URL pattern and matches `topic`, which was resolved against its hub's URL.
+    #[must_use]
+    pub fn matches_resolved(&self, topic: &ResolvedTopic) -> bool {
+        match &self.0.rule {
+            Rule::UrlPattern(pattern) => pattern.matches(topic),
+            Rule::Any | Rule::Exact | Rule::Template { .. } => false,
+        }
     }
 
     /// What an index can know of it.
@@ -126,19 +191,60 @@ impl Selector {
             Rule::Any => Shape::Any,
             Rule::Exact => Shape::Exact(&self.0.text),
             Rule::Template { prefix, .. } => Shape::Pattern { prefix },
+            Rule::UrlPattern(pattern) => Shape::UrlPattern {
+                hub_url: pattern.hub_url(),
+                prefix: pattern.prefix(),
+            },
         }
     }
 
+    fn new(text: &str, rule: Rule) -> Self {
+        let text = text.into();
+        Self(Arc::new(Compiled { text, rule }))
+    }
+
+    /// Whether it is no URL pattern and matches `topic` (D0-M1 to D0-M4).
     fn matches_text(&self, topic: &str) -> bool {
-        let own_text = &*self.0.text == topic;
-        own_text
-            || match &self.0.rule {
-                Rule::Any => true,
-                Rule::Exact => false,
-                Rule::Template { prefix, rest } => topic
-                    .strip_prefix(&**prefix)
-                    .is_some_and(|tail| rest.matches(tail)),
+        match &self.0.rule {
+            Rule::Any => true,
+            Rule::Exact => &*self.0.text == topic,
+            Rule::Template { prefix, rest } => {
+                let is_own_text = &*self.0.text == topic;
+                is_own_text
+                    || topic
+                        .strip_prefix(&**prefix)
+                        .is_some_and(|tail| rest.matches(tail))
             }
+            Rule::UrlPattern(_) => false,
+        }
+    }
+
+    /// What makes it the selector that it is, its text first. A tuple, not a joined text, which a
+    /// crafted one could imitate (OP-11).
+    fn identity(&self) -> (&str, Kind, Option<&Url>) {
+        let (kind, hub_url) = match &self.0.rule {
+            Rule::Any => (Kind::Any, None),
+            Rule::Exact => (Kind::Exact, None),
+            Rule::Template { .. } => (Kind::Template, None),
+            Rule::UrlPattern(pattern) => (Kind::UrlPattern, Some(pattern.hub_url())),
+        };
+        (&self.0.text, kind, hub_url)
+    }
+}
+
+/// How a selector matches, for comparison.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Kind {
+    Any,
+    Exact,
+    Template,
+    UrlPattern,
+}
+
+fn within_bounds(text: &str) -> Result<&str, InvalidSelector> {
+    match text.len() {
+        0..=Selector::BYTES_MAX => Ok(text),
+        bytes => Err(InvalidSelector::TooLong { bytes }),
     }
 }
 
@@ -156,7 +262,7 @@ impl Rule {
 
 impl PartialEq for Selector {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.identity() == other.identity()
     }
 }
 
@@ -170,13 +276,13 @@ impl PartialOrd for Selector {
 
 impl Ord for Selector {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.as_str().cmp(other.as_str())
+        self.identity().cmp(&other.identity())
     }
 }
 
 impl std::hash::Hash for Selector {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
+        self.identity().hash(state);
     }
 }
 
@@ -206,10 +312,22 @@ impl Selectors {
         self.0.is_empty()
     }
 
-    /// Whether one of them matches `topic`.
+    /// Whether one of them matches `topic`. Resolves it about once for each hub's URL.
     #[must_use]
     pub fn matches(&self, topic: &Topic) -> bool {
-        self.iter().any(|selector| selector.matches(topic))
+        let mut last: Option<(&Url, Option<ResolvedTopic>)> = None;
+        self.iter().any(|selector| match selector.shape() {
+            Shape::UrlPattern { hub_url, .. } => {
+                if last.as_ref().is_none_or(|(url, _)| *url != hub_url) {
+                    last = Some((hub_url, ResolvedTopic::resolve(topic, hub_url)));
+                }
+                let resolved = last.as_ref().and_then(|(_, resolved)| resolved.as_ref());
+                resolved.is_some_and(|topic| selector.matches_resolved(topic))
+            }
+            Shape::Any | Shape::Exact(_) | Shape::Pattern { .. } => {
+                selector.matches_text(topic.as_str())
+            }
+        })
     }
 }
 

@@ -1,9 +1,9 @@
-//! Subscribers of a shard with equal selectors, grant and form: matched once, written as one.
+//! Subscribers of a shard that ask for and may see the same: matched once, written as one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fanfare_broker::{Audience, Form, Record, Selectors, Topic, TopicFilter, Verdict};
+use fanfare_broker::{Audience, Form, Publication, Record, Selectors, Topic, TopicFilter, Verdict};
 use slab::Slab;
 
 use crate::index::{GroupId, Index};
@@ -15,8 +15,22 @@ use crate::wheel::Tick;
 pub(crate) struct Kind {
     pub(crate) selectors: Selectors,
     pub(crate) grant: Selectors,
+    /// Private events on one of these are never sent, even if granted.
+    pub(crate) hidden: Selectors,
     pub(crate) form: Form,
     pub(crate) gap_signal: GapSignal,
+}
+
+impl Kind {
+    /// The second filter: a private record needs a grant on one of its topics, not necessarily the
+    /// one that was asked for (D0-A10), and none of its topics may be hidden.
+    fn may_see(&self, topics: &[Topic], audience: Audience) -> bool {
+        let any = |selectors: &Selectors| topics.iter().any(|topic| selectors.matches(topic));
+        match audience {
+            Audience::Public => true,
+            Audience::Private => any(&self.grant) && !any(&self.hidden),
+        }
+    }
 }
 
 impl TopicFilter for Kind {
@@ -25,6 +39,12 @@ impl TopicFilter for Kind {
             subscribed: self.selectors.matches(topic),
             granted: self.grant.matches(topic),
         }
+    }
+
+    fn wants(&self, publication: &Publication) -> bool {
+        let topics = publication.topics();
+        let subscribed = topics.iter().any(|topic| self.selectors.matches(topic));
+        subscribed && self.may_see(topics, publication.audience)
     }
 }
 
@@ -91,13 +111,14 @@ impl Groups {
     pub(crate) fn match_all(&mut self, records: &[Record], touched: &mut Vec<GroupId>) {
         let Self { groups, index, .. } = self;
         for (place, record) in (0_u32..).zip(records) {
-            index.find(record.publication().topics(), |id| {
+            let (topics, audience) = (record.publication().topics(), record.publication().audience);
+            index.find(topics, |id| {
                 let Some(group) = groups.get_mut(id as usize) else {
                     return;
                 };
                 // The index finds a group once for each topic and selector that meet.
                 let known = group.hits.last() == Some(&place);
-                if group.live.is_empty() || known || !may_see(&group.kind, record) {
+                if group.live.is_empty() || known || !group.kind.may_see(topics, audience) {
                     return;
                 }
                 if group.hits.is_empty() {
@@ -116,7 +137,7 @@ impl Groups {
         found.dedup();
         let groups = found.into_iter().filter_map(|id| self.get(id));
         groups
-            .filter(|group| audience == Audience::Public || grants(&group.kind, topics))
+            .filter(|group| group.kind.may_see(topics, audience))
             .map(|group| u64::from(group.members))
             .sum()
     }
@@ -135,17 +156,6 @@ impl Groups {
         self.by_kind.insert(kind, id);
         id
     }
-}
-
-/// The second filter: a private record needs a grant on one of its topics, not necessarily the
-/// one that was asked for (D0-A10).
-fn may_see(kind: &Kind, record: &Record) -> bool {
-    let publication = record.publication();
-    publication.audience == Audience::Public || grants(kind, publication.topics())
-}
-
-fn grants(kind: &Kind, topics: &[Topic]) -> bool {
-    topics.iter().any(|topic| kind.grant.matches(topic))
 }
 
 #[cfg(test)]

@@ -323,6 +323,7 @@ impl Admission {
         let kind = Kind {
             selectors: self.subscription.selectors,
             grant: self.subscription.grant,
+            hidden: self.subscription.hidden,
             form,
             gap_signal: self.subscription.gap_signal,
         };

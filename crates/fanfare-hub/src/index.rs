@@ -1,8 +1,13 @@
 //! From a record's topics to the groups that ask for one of them.
 
-use std::collections::{BTreeMap, HashMap};
+mod prefixes;
 
-use fanfare_broker::{Selector, Selectors, Shape, Topic};
+use std::collections::HashMap;
+
+use fanfare_broker::{ResolvedTopic, Selector, Selectors, Shape, Topic};
+use url::Url;
+
+use self::prefixes::Prefixes;
 
 /// Names a group of a shard.
 pub(crate) type GroupId = u32;
@@ -10,13 +15,14 @@ pub(crate) type GroupId = u32;
 /// Finds groups by topic: exact topics by hash, patterns by literal prefix, and those of `*`.
 ///
 /// What a look-up costs depends on the patterns whose prefix fits, not on the number of topics or
-/// groups.
+/// groups. A topic is resolved once for each hub's URL that URL patterns have, not for each of
+/// them.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     exact: HashMap<Box<[u8]>, Vec<GroupId>>,
-    patterns: HashMap<Box<[u8]>, HashMap<Selector, Vec<GroupId>>>,
-    /// How many prefixes of each length there are: the lengths worth a look-up.
-    prefix_lengths: BTreeMap<usize, usize>,
+    patterns: Prefixes,
+    /// By what topics are resolved against; as a rule there is one.
+    url_patterns: HashMap<Url, Prefixes>,
     any: Vec<GroupId>,
 }
 
@@ -32,7 +38,11 @@ impl Index {
                         .or_default()
                         .push(group);
                 }
-                Shape::Pattern { prefix } => self.insert_pattern(group, selector, prefix),
+                Shape::Pattern { prefix } => self.patterns.insert(prefix, selector, group),
+                Shape::UrlPattern { hub_url, prefix } => {
+                    let patterns = self.url_patterns.entry(hub_url.clone()).or_default();
+                    patterns.insert(prefix, selector, group);
+                }
             }
         }
     }
@@ -50,7 +60,15 @@ impl Index {
                         }
                     }
                 }
-                Shape::Pattern { prefix } => self.remove_pattern(group, selector, prefix),
+                Shape::Pattern { prefix } => self.patterns.remove(prefix, selector, group),
+                Shape::UrlPattern { hub_url, prefix } => {
+                    if let Some(patterns) = self.url_patterns.get_mut(hub_url) {
+                        patterns.remove(prefix, selector, group);
+                        if patterns.is_empty() {
+                            self.url_patterns.remove(hub_url);
+                        }
+                    }
+                }
             }
         }
     }
@@ -59,58 +77,18 @@ impl Index {
     pub(crate) fn find(&self, topics: &[Topic], mut found: impl FnMut(GroupId)) {
         self.any.iter().copied().for_each(&mut found);
         for topic in topics {
-            let name = topic.as_str().as_bytes();
-            if let Some(groups) = self.exact.get(name) {
+            let name = topic.as_str();
+            if let Some(groups) = self.exact.get(name.as_bytes()) {
                 groups.iter().copied().for_each(&mut found);
             }
-            for length in self
-                .prefix_lengths
-                .range(..=name.len())
-                .map(|(length, _)| *length)
-            {
-                let patterns = name
-                    .get(..length)
-                    .and_then(|prefix| self.patterns.get(prefix));
-                for (selector, groups) in patterns.into_iter().flatten() {
-                    if selector.matches(topic) {
-                        groups.iter().copied().for_each(&mut found);
-                    }
-                }
-            }
-        }
-    }
-
-    #[expect(
-        clippy::mutable_key_type,
-        reason = "a selector's hash and equality are its text's"
-    )]
-    fn insert_pattern(&mut self, group: GroupId, selector: &Selector, prefix: &str) {
-        let prefix = prefix.as_bytes();
-        let patterns = self.patterns.entry(prefix.into()).or_insert_with(|| {
-            *self.prefix_lengths.entry(prefix.len()).or_default() += 1;
-            HashMap::new()
-        });
-        patterns.entry(selector.clone()).or_default().push(group);
-    }
-
-    fn remove_pattern(&mut self, group: GroupId, selector: &Selector, prefix: &str) {
-        let prefix = prefix.as_bytes();
-        let Some(patterns) = self.patterns.get_mut(prefix) else {
-            return;
-        };
-        if let Some(groups) = patterns.get_mut(selector) {
-            groups.retain(|other| *other != group);
-            if groups.is_empty() {
-                patterns.remove(selector);
-            }
-        }
-        if patterns.is_empty() {
-            self.patterns.remove(prefix);
-            if let Some(count) = self.prefix_lengths.get_mut(&prefix.len()) {
-                *count -= 1;
-                if *count == 0 {
-                    self.prefix_lengths.remove(&prefix.len());
-                }
+            self.patterns
+                .find(name, |selector| selector.matches(topic), &mut found);
+            for (hub_url, patterns) in &self.url_patterns {
+                let Some(topic) = ResolvedTopic::resolve(topic, hub_url) else {
+                    continue;
+                };
+                let matches = |selector: &Selector| selector.matches_resolved(&topic);
+                patterns.find(topic.as_str(), matches, &mut found);
             }
         }
     }

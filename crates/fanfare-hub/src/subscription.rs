@@ -15,6 +15,9 @@ pub struct Subscription {
     pub selectors: Selectors,
     /// Private events it may see: those with a topic that one of these matches. Empty: none.
     pub grant: Selectors,
+    /// Private events with a topic that one of these matches are never sent, even if granted.
+    /// Default: none.
+    pub hidden: Selectors,
     /// The last id it has seen, or `earliest` for all that is retained; `None`: from now on.
     pub last_event_id: Option<EventId>,
     /// How it learns of a stretch of history that is gone.
@@ -32,6 +35,7 @@ impl Subscription {
         Self {
             selectors,
             grant: Selectors::default(),
+            hidden: Selectors::default(),
             last_event_id: None,
             gap_signal: GapSignal::Event,
             ends_at: None,

@@ -18,6 +18,7 @@ fn kind(asked: &[&str], granted: &[&str]) -> Kind {
     Kind {
         selectors: selectors(asked),
         grant: selectors(granted),
+        hidden: Selectors::default(),
         form: Form::Plain,
         gap_signal: GapSignal::Event,
     }

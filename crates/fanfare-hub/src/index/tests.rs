@@ -71,5 +71,5 @@ fn an_index_that_everybody_left_is_empty() {
         index.remove(id, &selectors(&texts));
     }
     assert!(index.exact.is_empty() && index.patterns.is_empty());
-    assert!(index.prefix_lengths.is_empty() && index.any.is_empty());
+    assert!(index.url_patterns.is_empty() && index.any.is_empty());
 }

@@ -86,6 +86,7 @@ impl Bench {
         let kind = Kind {
             selectors: Selectors::new(vec![Selector::parse("t").unwrap()]),
             grant: Selectors::default(),
+            hidden: Selectors::default(),
             form: Form::Chunked,
             gap_signal: GapSignal::Event,
         };

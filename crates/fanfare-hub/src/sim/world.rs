@@ -506,6 +506,7 @@ impl World {
         let kind = Kind {
             selectors,
             grant,
+            hidden: Selectors::default(),
             form,
             gap_signal,
         };
