@@ -13,6 +13,7 @@ use crate::auth::credential::{Credential, CredentialError, Places};
 use crate::auth::{Audience, Grant, Role, Token, verify_access_token};
 use crate::dialect::Dialect;
 use crate::error::{Denied, Refusal};
+use crate::presence::Holder;
 use crate::server::Server;
 use crate::site::{Site, host};
 
@@ -36,7 +37,10 @@ impl Server {
         };
         let dialect = grant.dialect;
         let Some(granted) = grant.publish else {
-            let (denied, why) = (Denied::InsufficientScope, "the token may not publish at all");
+            let (denied, why) = (
+                Denied::InsufficientScope,
+                "the token may not publish at all",
+            );
             return Err(self.deny(parts, PUBLISHER, denied, dialect, &why));
         };
         Ok(Publisher {
@@ -140,9 +144,10 @@ impl Server {
         let found = self.credential(parts, dialect);
         let dialect = dialect.unwrap_or(self.usual_dialect());
         let malformed = |error: CredentialError, dialect| {
-            let denied = match error {
-                CredentialError::AccessTokenInQuery => Denied::InvalidToken,
-                _ => Denied::InvalidRequest,
+            let denied = if error == CredentialError::AccessTokenInQuery {
+                Denied::InvalidToken
+            } else {
+                Denied::InvalidRequest
             };
             self.deny(parts, name(role), denied, dialect, &error)
         };
@@ -158,7 +163,7 @@ impl Server {
             .check(parts, dialect, &self.config.publish_origins)
             .map_err(|error| malformed(error, dialect))?;
         let grant = self.verify(parts, role, &credential.token, dialect).await?;
-        if self.revocations.cover(&grant) {
+        if Holder::of(&grant).is_some_and(|holder| self.revocations.cover(&holder)) {
             return Err(invalid(dialect, &"the token is revoked"));
         }
         Ok(Some(grant))

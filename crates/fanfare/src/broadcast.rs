@@ -26,11 +26,7 @@ pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) ->
     into_body(published.unwrap_or_else(|it| server.refused(Style::Problem, &parts, &it)))
 }
 
-async fn broadcast(
-    server: &Server,
-    parts: &Parts,
-    body: Body,
-) -> Result<Response<Bytes>, Refusal> {
+async fn broadcast(server: &Server, parts: &Parts, body: Body) -> Result<Response<Bytes>, Refusal> {
     let publisher = server.plain_publisher(parts).await?;
     let body = body::read(&server.config, &parts.headers, body).await?;
     let value = serde_json::from_slice(&body).map_err(|error| Refusal::Json(error.to_string()))?;

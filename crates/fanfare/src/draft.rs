@@ -105,10 +105,7 @@ pub(crate) enum DraftError {
     Retry,
     #[error("the token does not allow publishing to {:?}", cut(topic))]
     NotGranted { topic: String },
-    #[error(
-        "topic {:?} is inside the hub's own namespace",
-        cut(topic)
-    )]
+    #[error("topic {:?} is inside the hub's own namespace", cut(topic))]
     Reserved { topic: String },
     #[error("topic `*` would name every topic; publish to one that exists")]
     TopicAny,

@@ -33,15 +33,19 @@ pub(crate) enum Refusal {
     TwoDialects,
     #[error("the token's `subscribe` does not cover the topic `user/{user_id}`")]
     UserNotGranted { user_id: String },
-    #[error("a subscription is missing: name at least one `topic` (Mercure 0.x), or one `match`, `match_exact` or `match_urlpattern` (1.0), in the query")]
+    #[error(
+        "a subscription is missing: name at least one `topic` (Mercure 0.x), or one `match`, `match_exact` or `match_urlpattern` (1.0), in the query"
+    )]
     NoSelector,
-    #[error("a subscriber has at most {count_max} selectors")]
+    #[error("a subscriber has at most {count_max} topics or matchers")]
     TooManySelectors { count_max: usize },
     #[error("invalid selector: {0}")]
     Selector(#[from] InvalidSelector),
     #[error("invalid matcher: {0}")]
     Matcher(#[from] Forbidden),
-    #[error("there is no parameter {name:?}; there are `match`, `match_exact` and `match_urlpattern`")]
+    #[error(
+        "there is no parameter {name:?}; there are `match`, `match_exact` and `match_urlpattern`"
+    )]
     UnknownMatcher { name: String },
     #[error("a QUERY has a body of `application/x-www-form-urlencoded`")]
     QueryMediaType,
@@ -364,7 +368,9 @@ impl Refusal {
                 | PublishError::Unavailable { retry_after },
             )
             | Self::Subscribe(SubscribeError::Draining { retry_after }) => *retry_after,
-            Self::TooManyConnections | Self::TooManyOfOne | Self::Subscribe(_) => RETRY_AFTER_DEFAULT,
+            Self::TooManyConnections | Self::TooManyOfOne | Self::Subscribe(_) => {
+                RETRY_AFTER_DEFAULT
+            }
             _ => return None,
         };
         // Rounded up: a whole second too late is better than too early.

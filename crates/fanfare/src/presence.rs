@@ -8,7 +8,7 @@ use std::time::Duration;
 use fanfare_broker::{Publication, PublishError, Selector, Selectors};
 use fanfare_hub::{Guest, GuestBook, Hub};
 use serde_json::value::to_raw_value;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::auth::Grant;
@@ -53,8 +53,15 @@ impl Presence {
         let root = format!("{}/subscriptions", config.hub_path);
         let published = config.subscriptions;
         // The number of segments tells the shapes apart, for what is in them is encoded.
-        let shape = |rest| Selector::parse(&format!("{root}{rest}")).into_iter().collect();
-        let (zero, one) = ("/{topic}/{subscriber}", "/{match_type}/{match}/{subscriber}");
+        let shape = |rest| {
+            Selector::parse(&format!("{root}{rest}"))
+                .into_iter()
+                .collect()
+        };
+        let (zero, one) = (
+            "/{topic}/{subscriber}",
+            "/{match_type}/{match}/{subscriber}",
+        );
         Self {
             hidden: [one, zero].map(|other| match published {
                 true => Selectors::new(shape(other)),
@@ -95,7 +102,8 @@ impl Presence {
         address: Option<IpAddr>,
     ) -> Result<Option<Guest>, Refusal> {
         let holder = grant.and_then(Holder::of).map(Arc::new);
-        if !self.published && !self.limited && !(self.revocable && holder.is_some()) {
+        let needed = self.published || self.limited || self.revocable && holder.is_some();
+        if !needed {
             return Ok(None);
         }
         let visitor = Visitor {
@@ -136,7 +144,12 @@ impl Presence {
             let mut news = Vec::new();
             for id in self.book.left().await {
                 let visitor = self.roster().leave(id);
-                news.extend(visitor.map(|it| self.news(&it, false)).into_iter().flatten());
+                news.extend(
+                    visitor
+                        .map(|it| self.news(&it, false))
+                        .into_iter()
+                        .flatten(),
+                );
                 if news.len() >= BATCH {
                     publish_all(hub, std::mem::take(&mut news)).await;
                 }
@@ -156,7 +169,12 @@ impl Presence {
             for dialect in [Dialect::D0, Dialect::D1] {
                 let spoken = self.dialects.speak(dialect);
                 let document = || Document::of(&self.root, dialect, visitor, listed, active);
-                news.extend(spoken.then(document).flatten().and_then(|it| it.publication()));
+                news.extend(
+                    spoken
+                        .then(document)
+                        .flatten()
+                        .and_then(|it| it.publication()),
+                );
             }
         }
         news
@@ -169,6 +187,10 @@ impl Presence {
 }
 
 /// Each subscription once, with what the token wants shown (D0-R7, D1-R5).
+#[expect(
+    clippy::mutable_key_type,
+    reason = "a selector's hash and equality are its text's"
+)]
 fn listed(wanted: Vec<Wanted>, grant: Option<&Grant>) -> Arc<[Listed]> {
     let mut known = HashSet::new();
     let mut listed: Vec<Listed> = Vec::with_capacity(wanted.len());
@@ -192,12 +214,14 @@ async fn publish_all(hub: &Hub, mut news: Vec<Publication>) {
         news.retain(|_| {
             matches!(
                 left.next(),
-                Some(Err(PublishError::Unavailable { .. } | PublishError::Overloaded { .. }))
+                Some(Err(
+                    PublishError::Unavailable { .. } | PublishError::Overloaded { .. }
+                ))
             )
         });
         if !news.is_empty() {
             tracing::warn!(count = news.len(), "departures wait for the broker");
-            sleep(RETRY_AFTER).await;
+            sleep_until(Instant::now() + RETRY_AFTER).await;
         }
     }
 }

@@ -21,10 +21,7 @@ use crate::server::Server;
 use crate::site::Site;
 
 /// Answers `POST /.well-known/mercure`.
-pub(crate) async fn post(
-    State(server): State<Arc<Server>>,
-    request: Request,
-) -> Response<Body> {
+pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let style = Style::Mercure(server.usual_dialect());
     let answer = match server.publisher(&parts).await {

@@ -63,9 +63,9 @@ impl Revocations {
             (None, _) => false,
             (Some(_), Name::Token(_)) => true,
             // One that was issued later is the subject's way back in.
-            (Some(terms), Name::Subject(_)) => {
-                holder.issued_at.is_none_or(|issued| issued <= terms.revoked_at)
-            }
+            (Some(terms), Name::Subject(_)) => holder
+                .issued_at
+                .is_none_or(|issued| issued <= terms.revoked_at),
         };
         of_issuers.into_iter().any(covers)
     }
@@ -93,8 +93,7 @@ impl Revocations {
 pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let revoked = revoke(&server, &parts, body).await;
-    let answer =
-        revoked.unwrap_or_else(|refusal| server.refused(Style::Problem, &parts, &refusal));
+    let answer = revoked.unwrap_or_else(|refusal| server.refused(Style::Problem, &parts, &refusal));
     into_body(answer)
 }
 
@@ -144,7 +143,11 @@ async fn revoke(server: &Server, parts: &Parts, body: Body) -> Result<Response<B
         closed: server.presence.dismiss(&server.hub, covered),
     };
     tracing::info!(closed = done.closed, "tokens revoked");
-    Ok(with_body(StatusCode::OK, "application/json", json_line(&done)))
+    Ok(with_body(
+        StatusCode::OK,
+        "application/json",
+        json_line(&done),
+    ))
 }
 
 impl Server {

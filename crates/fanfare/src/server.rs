@@ -18,9 +18,9 @@ use crate::accept::Acceptor;
 use crate::auth::{Issuer, Role, Secret, Verifier};
 use crate::dialect::Dialects;
 use crate::metrics::Metrics;
+use crate::origins::Origins;
 use crate::presence::Presence;
 use crate::revocations::Revocations;
-use crate::origins::Origins;
 use crate::routes;
 
 /// Who may do what, and how much of it; assign what differs from the default.
@@ -193,11 +193,13 @@ pub async fn run(
     };
     let departures = Arc::clone(&server);
     let departures = async move { departures.presence.tell_departures(&departures.hub).await };
-    let _departures = AbortOnDropHandle::new(tokio::spawn(departures));
+    let departures = AbortOnDropHandle::new(server.connections.spawn(departures));
     let drained = tokio::select! {
         never = acceptor.run() => match never {},
         drained = drain => drained,
     };
+    // The broker is closed: who leaves now can be told to nobody.
+    drop(departures);
     server.close().await;
     drained
 }

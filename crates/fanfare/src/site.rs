@@ -38,9 +38,7 @@ impl Site {
     /// Where the hub's metadata are (RFC 9728 §3.1).
     pub(crate) fn metadata_url(&self) -> String {
         let path = format!("{METADATA_PREFIX}{}", self.hub_url.path());
-        self.hub_url
-            .join(&path)
-            .map_or(path, |url| url.to_string())
+        self.hub_url.join(&path).map_or(path, |url| url.to_string())
     }
 }
 

@@ -144,7 +144,9 @@ impl Server {
         if refusal.passes() && is_event_source(&parts.headers) {
             return come_back(refusal);
         }
-        let site = self.verifies_access_tokens().then(|| Site::of(&self.config, parts));
+        let site = self
+            .verifies_access_tokens()
+            .then(|| Site::of(&self.config, parts));
         let metadata_url = site.and_then(Result::ok).map(|site| site.metadata_url());
         refusal.response(style, metadata_url.as_deref())
     }
@@ -157,9 +159,7 @@ impl Server {
         form: &Form,
     ) -> Result<Option<Dialect>, Refusal> {
         match route {
-            StreamRoute::Mercure => {
-                interest::dialect_of(self.config.dialects, &parts.method, form)
-            }
+            StreamRoute::Mercure => interest::dialect_of(self.config.dialects, &parts.method, form),
             StreamRoute::Events => Ok(None),
         }
     }
@@ -408,11 +408,7 @@ fn never_seen() -> EventId {
     EventId::parse(NEVER_SEEN).expect("it has no line end")
 }
 
-fn stream_head(
-    route: StreamRoute,
-    parts: &Parts,
-    resumed: Option<&EventId>,
-) -> Response<()> {
+fn stream_head(route: StreamRoute, parts: &Parts, resumed: Option<&EventId>) -> Response<()> {
     let mut head = Response::new(());
     let headers = head.headers_mut();
     let connection = match parts.version {

@@ -91,3 +91,26 @@ fn d0_c3_preflight_echoes_what_is_allowed() {
         assert_eq!(answer.headers().get_all(VARY).iter().count(), 2);
     }
 }
+
+#[test]
+fn d1_c2_query_is_allowed_and_what_1_0_reads_is_exposed() {
+    let request = headers(&[
+        ("origin", "https://a.example"),
+        ("access-control-request-method", "QUERY"),
+        (
+            "access-control-request-headers",
+            "authorization, cache-control, last-event-id",
+        ),
+    ]);
+    let allowed = preflight(&origins(&["https://a.example"]), &Method::OPTIONS, &request).unwrap();
+    assert_eq!(allowed.headers()[ACCESS_CONTROL_ALLOW_METHODS], "QUERY");
+
+    let answer = answer(&["https://a.example"], "https://a.example");
+    let exposed = answer[ACCESS_CONTROL_EXPOSE_HEADERS].to_str().unwrap();
+    for field in ["Link", "Mercure-Last-Event-ID", "Last-Event-ID", "ETag"] {
+        assert!(
+            exposed.split(", ").any(|it| it == field),
+            "d1_h6, d1_g5: {field}"
+        );
+    }
+}

@@ -7,7 +7,9 @@ use crate::error::Refusal;
 use crate::form::Form;
 
 fn hub() -> Url {
-    "https://hub.example.com/.well-known/mercure".parse().unwrap()
+    "https://hub.example.com/.well-known/mercure"
+        .parse()
+        .unwrap()
 }
 
 fn asked(query: &str) -> Result<Option<Dialect>, Refusal> {
@@ -53,7 +55,13 @@ fn dx_pinned_hub_hears_one_dialect_only() {
 
 #[test]
 fn d1_s3_unknown_name_that_begins_with_match_is_refused() {
-    for name in ["Match", "matchURLPattern", "match_regexp", "matching", "MATCH_EXACT"] {
+    for name in [
+        "Match",
+        "matchURLPattern",
+        "match_regexp",
+        "matching",
+        "MATCH_EXACT",
+    ] {
         let refused = matched(&format!("match=a&{name}=b"));
         let name = name.to_owned();
         assert_eq!(refused, Err(Refusal::UnknownMatcher { name }));
@@ -80,7 +88,10 @@ fn d1_s5_count_and_length_are_limited() {
     let many = |count: usize| vec!["match=a"; count].join("&");
     assert_eq!(matched(&many(100)).unwrap().len(), 100);
     let count_max = 100;
-    assert_eq!(matched(&many(101)), Err(Refusal::TooManySelectors { count_max }));
+    assert_eq!(
+        matched(&many(101)),
+        Err(Refusal::TooManySelectors { count_max })
+    );
     let long = |bytes: usize| matched(&format!("match={}", "a".repeat(bytes)));
     assert!(long(4096).is_ok());
     assert!(matches!(long(4097), Err(Refusal::Selector(_))));
@@ -94,7 +105,8 @@ fn d1_s2_name_without_a_value_has_the_empty_value() {
 
 #[test]
 fn d1_s6_order_is_by_name_and_then_the_requests() {
-    let wanted = matched("match_urlpattern=/z&match_exact=b&match=d&match_exact=a&match=c").unwrap();
+    let wanted =
+        matched("match_urlpattern=/z&match_exact=b&match=d&match_exact=a&match=c").unwrap();
     let texts: Vec<_> = wanted.iter().map(|it| it.selector.as_str()).collect();
     assert_eq!(texts, ["d", "c", "b", "a", "/z"]);
     assert_eq!(wanted.last().unwrap().language, Language::UrlPattern);
@@ -105,12 +117,19 @@ fn d0_s2_a_thousand_topics_and_no_more() {
     let form = |count| Form::from_query(&vec!["topic=a"; count].join("&"));
     assert_eq!(topics(&form(1000), 1000).unwrap().len(), 1000);
     let count_max = 1000;
-    assert_eq!(topics(&form(1001), 1000), Err(Refusal::TooManySelectors { count_max }));
+    assert_eq!(
+        topics(&form(1001), 1000),
+        Err(Refusal::TooManySelectors { count_max })
+    );
 }
 
 #[test]
 fn dx_14_exact_selectors_translate_and_patterns_do_not() {
-    let zero = |text| topics(&Form::from_query(&format!("topic={text}")), 1).unwrap().remove(0);
+    let zero = |text| {
+        topics(&Form::from_query(&format!("topic={text}")), 1)
+            .unwrap()
+            .remove(0)
+    };
     let one = |query| matched(query).unwrap().remove(0);
     for (wanted, of_zero, match_type) in [
         (zero("a"), true, Some("exact")),
@@ -124,6 +143,10 @@ fn dx_14_exact_selectors_translate_and_patterns_do_not() {
         (one("match_urlpattern=/a/:b"), false, Some("urlpattern")),
         (one("match_urlpattern=*"), true, Some("urlpattern")),
     ] {
-        assert_eq!((wanted.is_of_zero(), wanted.match_type()), (of_zero, match_type), "{wanted:?}");
+        assert_eq!(
+            (wanted.is_of_zero(), wanted.match_type()),
+            (of_zero, match_type),
+            "{wanted:?}"
+        );
     }
 }

@@ -66,7 +66,9 @@ impl Asked {
         let match_type = |name: &str| [EXACT, URL_PATTERN].into_iter().find(|it| *it == name);
         match *segments.as_slice() {
             [] => Ok(Self::All),
-            [name, matched, ref rest @ ..] if one && rest.len() < 2 && match_type(name).is_some() => {
+            [name, matched, ref rest @ ..]
+                if one && rest.len() < 2 && match_type(name).is_some() =>
+            {
                 Ok(Self::Match {
                     match_type: match_type(name).unwrap_or(EXACT),
                     matched: decoded(matched)?,
@@ -162,16 +164,23 @@ impl Server {
         }
         let dialect = asked
             .dialect()
-            .or(grant.map(|grant| grant.dialect).filter(|it| self.config.dialects.speak(*it)))
+            .or(grant
+                .map(|grant| grant.dialect)
+                .filter(|it| self.config.dialects.speak(*it)))
             .unwrap_or_else(|| self.accepted_dialect(&parts.headers));
         // Read before the list: who reads it and goes on from there misses nobody.
         let last_event_id = self.last_event_id(grant).await?;
         let visitors = self.presence.visitors(&asked);
         let body = match asked.is_one() {
-            true => self.presence.one(dialect, &asked, &visitors, &last_event_id),
+            true => self
+                .presence
+                .one(dialect, &asked, &visitors, &last_event_id),
             false => {
                 let id = parts.uri.path();
-                Some(self.presence.collection(dialect, &asked, &visitors, &last_event_id, id))
+                Some(
+                    self.presence
+                        .collection(dialect, &asked, &visitors, &last_event_id, id),
+                )
             }
         };
         let body = body.ok_or(Refusal::NoSubscription)?;
@@ -192,7 +201,10 @@ impl Server {
             headers.insert(ETAG, field(tag));
         }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("must-revalidate"));
-        headers.append(VARY, HeaderValue::from_static("Accept, Authorization, Cookie"));
+        headers.append(
+            VARY,
+            HeaderValue::from_static("Accept, Authorization, Cookie"),
+        );
         headers.insert(LINK, field(self.link(dialect, &last_event_id)));
         Ok(answer)
     }
@@ -249,7 +261,10 @@ impl Presence {
     fn visitors(&self, asked: &Asked) -> Vec<Visitor> {
         let roster = self.roster();
         let wanted = |visitor: &&Visitor| {
-            visitor.subscriptions.iter().any(|it| asked.wants(visitor, it))
+            visitor
+                .subscriptions
+                .iter()
+                .any(|it| asked.wants(visitor, it))
         };
         roster.present().filter(wanted).cloned().collect()
     }
@@ -300,7 +315,11 @@ impl Presence {
         let collection = Collection {
             context: zero.then_some(CONTEXT),
             id,
-            kind: if zero { "Subscriptions" } else { "subscriptions" },
+            kind: if zero {
+                "Subscriptions"
+            } else {
+                "subscriptions"
+            },
             last_event_id: zero.then_some(last_event_id),
             counts,
             subscriptions: &subscriptions,
@@ -339,13 +358,15 @@ fn counts<'a>(subscriptions: &[Document<'a>]) -> Vec<Count<'a>> {
     for document in subscriptions {
         *counts.entry(document.name()).or_default() += 1;
     }
-    let count = |((match_type, text), subscribers)| Count {
-        topic: match_type.is_none().then_some(text),
-        match_type,
-        matched: match_type.is_some().then_some(text),
-        subscribers,
-    };
-    counts.into_iter().map(count).collect()
+    let counts = counts.into_iter();
+    counts
+        .map(|((match_type, text), subscribers)| Count {
+            topic: match_type.is_none().then_some(text),
+            match_type,
+            matched: match_type.is_some().then_some(text),
+            subscribers,
+        })
+        .collect()
 }
 
 fn may_read(grant: Option<&Grant>, record: &Record) -> bool {
@@ -362,7 +383,9 @@ fn is_known(headers: &HeaderMap, tag: &str, last_event_id: &str) -> bool {
     tags.flat_map(|text| text.split(',').chain([text]))
         .map(|text| text.trim())
         .map(|text| text.strip_prefix("W/").unwrap_or(text))
-        .any(|text| text == tag || text == "*" || text == last_event_id || text == tag.trim_matches('"'))
+        .any(|text| {
+            text == tag || text == "*" || text == last_event_id || text == tag.trim_matches('"')
+        })
 }
 
 fn content_type(dialect: Dialect) -> &'static str {
@@ -373,7 +396,9 @@ fn content_type(dialect: Dialect) -> &'static str {
 }
 
 fn json(value: &impl Serialize) -> Option<String> {
-    serde_json::to_string_pretty(value).ok().map(|json| json + "\n")
+    serde_json::to_string_pretty(value)
+        .ok()
+        .map(|json| json + "\n")
 }
 
 /// An id that no field can hold is left out of it.

@@ -95,7 +95,10 @@ impl Roster {
     pub(crate) fn enter(&mut self, mut visitor: Visitor, limits: Limits) -> Result<u64, Refusal> {
         let limited = |limit: usize| (limit > 0).then_some(limit);
         let per_address = limited(limits.per_address);
-        visitor.address = visitor.address.filter(|_| per_address.is_some()).map(network);
+        visitor.address = visitor
+            .address
+            .filter(|_| per_address.is_some())
+            .map(network);
         let account = account_of(&visitor).filter(|_| limits.per_subject > 0);
         let full = |count: Option<&usize>, limit| count.copied().unwrap_or_default() >= limit;
         if let (Some(address), Some(limit)) = (visitor.address, per_address)

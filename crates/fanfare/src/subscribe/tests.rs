@@ -1,6 +1,7 @@
 use http::{HeaderMap, HeaderValue, Request, Version};
 
-use super::{StreamRoute, last_event_id, stream_head, user_topic};
+use super::{Cursor, StreamRoute, stream_head, user_topic};
+use crate::dialect::Dialect;
 use crate::error::{InvalidUserId, Refusal};
 use crate::form::Form;
 
@@ -10,8 +11,8 @@ fn cursor(header: Option<&[u8]>, query: &str) -> Option<String> {
         let value = HeaderValue::from_bytes(header).unwrap();
         headers.insert("last-event-id", value);
     }
-    let id = last_event_id(&headers, &Form::from_query(query)).unwrap();
-    id.map(|id| id.as_str().to_owned())
+    let cursor = Cursor::of(&headers, &Form::from_query(query), Dialect::D0).unwrap();
+    cursor.id.map(|id| id.as_str().to_owned())
 }
 
 #[test]
@@ -47,8 +48,36 @@ fn srv_13_two_headers_are_refused() {
     let mut headers = HeaderMap::new();
     headers.append("last-event-id", HeaderValue::from_static("a"));
     headers.append("last-event-id", HeaderValue::from_static("a"));
-    let refused = last_event_id(&headers, &Form::default());
+    let refused = Cursor::of(&headers, &Form::default(), Dialect::D0);
     assert_eq!(refused, Err(Refusal::TwoCursors));
+}
+
+#[test]
+fn d1_h1_cursor_of_1_0_is_answered_also_when_it_is_empty() {
+    let read = |header: Option<&'static str>, query| {
+        let mut headers = HeaderMap::new();
+        if let Some(header) = header {
+            headers.insert("last-event-id", HeaderValue::from_static(header));
+        }
+        let cursor = Cursor::of(&headers, &Form::from_query(query), Dialect::D1).unwrap();
+        let text = |id: &fanfare_wire::EventId| id.as_str().to_owned();
+        (
+            cursor.id.as_ref().map(text),
+            cursor.answer().as_ref().map(text),
+        )
+    };
+    let earliest = Some("earliest".to_owned());
+    let found = |id: &str| Some(id.to_owned());
+    assert_eq!(read(None, ""), (None, None));
+    assert_eq!(read(None, "lastEventID=x&Last-Event-ID=y"), (None, None));
+    assert_eq!(
+        read(None, "last_event_id=x"),
+        (found("x"), earliest.clone())
+    );
+    assert_eq!(read(Some("h"), "last_event_id=x").0, found("h"));
+    assert_eq!(read(Some(""), "last_event_id=x").0, found("x"));
+    assert_eq!(read(Some(""), ""), (None, earliest.clone()));
+    assert_eq!(read(None, "last_event_id"), (None, earliest));
 }
 
 #[test]

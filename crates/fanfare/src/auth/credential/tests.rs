@@ -276,7 +276,11 @@ fn dx_7_each_dialect_has_its_cookie_and_a_request_without_one_takes_either() {
 #[test]
 fn places_of_a_dialect_that_is_not_spoken_do_not_count() {
     let uri = format!("/?authorization={}", token("a"));
-    let request = parts(Method::GET, &uri, &[("cookie", "mercureAuthorization=zero")]);
+    let request = parts(
+        Method::GET,
+        &uri,
+        &[("cookie", "mercureAuthorization=zero")],
+    );
     let places = Places {
         dialects: Dialects::D1,
         ..PLACES

@@ -1,0 +1,85 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Holder, Limits, Roster, Visitor, network};
+use crate::error::Refusal;
+
+const UNLIMITED: Limits = Limits {
+    per_address: 0,
+    per_subject: 0,
+};
+
+fn visitor(address: &str, subject: Option<(&str, &str)>) -> Visitor {
+    Visitor {
+        subscriber: Uuid::new_v4(),
+        subscriptions: Arc::new([]),
+        holder: subject.map(|(issuer, subject)| {
+            Arc::new(Holder {
+                issuer: Some(issuer.to_owned()),
+                subject: Some(subject.to_owned()),
+                token_id: None,
+                issued_at: None,
+            })
+        }),
+        address: Some(address.parse().unwrap()),
+    }
+}
+
+#[test]
+fn only_those_whose_arrival_was_told_are_present_and_leave() {
+    let mut roster = Roster::default();
+    let id = roster.enter(visitor("192.0.2.1", None), UNLIMITED).unwrap();
+    assert_eq!(roster.present().count(), 0);
+    assert!(roster.leave(id).is_none());
+
+    let id = roster.enter(visitor("192.0.2.1", None), UNLIMITED).unwrap();
+    let arrived = roster.arrived(id).unwrap();
+    assert_eq!(roster.present().count(), 1);
+    assert_eq!(roster.leave(id).unwrap().subscriber, arrived.subscriber);
+    assert!(roster.leave(id).is_none(), "once");
+}
+
+#[test]
+fn id_of_a_seat_that_was_given_away_means_nobody() {
+    let mut roster = Roster::default();
+    let first = roster.enter(visitor("192.0.2.1", None), UNLIMITED).unwrap();
+    roster.leave(first);
+    let second = roster.enter(visitor("192.0.2.1", None), UNLIMITED).unwrap();
+    assert_ne!(first, second);
+    assert!(roster.arrived(first).is_none());
+    assert!(roster.arrived(second).is_some());
+    roster.leave(first);
+    assert_eq!(roster.present().count(), 1);
+}
+
+#[test]
+fn d1_s7_addresses_and_subjects_have_limits_of_their_own() {
+    let limits = Limits {
+        per_address: 2,
+        per_subject: 1,
+    };
+    let mut roster = Roster::default();
+    let alice = Some(("https://a", "alice"));
+    let first = roster.enter(visitor("192.0.2.1", alice), limits).unwrap();
+    let refused = roster.enter(visitor("192.0.2.2", alice), limits);
+    assert_eq!(refused, Err(Refusal::TooManyOfOne));
+    // Another issuer's alice is somebody else.
+    roster
+        .enter(visitor("192.0.2.1", Some(("https://b", "alice"))), limits)
+        .unwrap();
+    let refused = roster.enter(visitor("192.0.2.1", None), limits);
+    assert_eq!(refused, Err(Refusal::TooManyOfOne));
+    roster.leave(first);
+    roster.enter(visitor("192.0.2.1", alice), limits).unwrap();
+}
+
+#[test]
+fn s15_ipv6_counts_by_its_network() {
+    let network = |text: &str| network(text.parse().unwrap());
+    let address = |text: &str| -> IpAddr { text.parse().unwrap() };
+    assert_eq!(network("2001:db8:1:2:3:4:5:6"), address("2001:db8:1:2::"));
+    assert_eq!(network("192.0.2.1"), address("192.0.2.1"));
+    assert_eq!(network("::ffff:192.0.2.1"), address("192.0.2.1"));
+}
