@@ -51,12 +51,17 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `program`, which lies beside this one, on core 0, and waits until it is ready.
     pub(crate) fn start(program: Program) -> anyhow::Result<Self> {
+        Self::start_with(program, program.args())
+    }
+
+    /// The same with other arguments than usual.
+    pub(crate) fn start_with(program: Program, args: &[&str]) -> anyhow::Result<Self> {
         let here = std::env::current_exe()?;
         let path = here.with_file_name(program.name());
         let mut child = Command::new("taskset")
             .args(["-c", "0"])
             .arg(&path)
-            .args(program.args())
+            .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

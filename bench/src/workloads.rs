@@ -5,6 +5,7 @@ mod h2;
 mod idle;
 mod many_topics;
 mod reconnect_storm;
+mod selectors;
 mod ticker;
 
 use std::fmt;
@@ -27,10 +28,11 @@ pub(crate) enum Workload {
     Crowd,
     ReconnectStorm,
     H2,
+    Selectors,
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Ticker,
         Self::Burst,
         Self::ManyTopics,
@@ -38,6 +40,7 @@ impl Workload {
         Self::Crowd,
         Self::ReconnectStorm,
         Self::H2,
+        Self::Selectors,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -49,6 +52,7 @@ impl Workload {
             Self::Crowd => "crowd",
             Self::ReconnectStorm => "reconnect_storm",
             Self::H2 => "h2",
+            Self::Selectors => "selectors",
         }
     }
 
@@ -61,6 +65,7 @@ impl Workload {
             Self::Crowd => "10,000 subscribers of one topic, 10 events a second",
             Self::ReconnectStorm => "5,000 subscribers come back, 100 events behind",
             Self::H2 => "5,000 subscribers over 50 connections of HTTP/2",
+            Self::Selectors => "1,000 distinct selectors, private events, presence on",
         }
     }
 
@@ -75,6 +80,7 @@ impl Workload {
                 Self::Crowd => crowd::run(run, figures)?,
                 Self::ReconnectStorm => reconnect_storm::run(run, figures)?,
                 Self::H2 => h2::run(run, figures)?,
+                Self::Selectors => selectors::run(run, figures)?,
             }
         }
         Ok(())
@@ -90,6 +96,7 @@ impl Workload {
             Self::Crowd => crowd::verdicts(figures),
             Self::ReconnectStorm => reconnect_storm::verdicts(figures),
             Self::H2 => Vec::new(),
+            Self::Selectors => selectors::verdicts(figures),
         }
     }
 }

@@ -36,6 +36,11 @@ pub struct Config {
     pub publishers: usize,
     /// Bytes of an event's data, at least 64. Default 200.
     pub event_bytes: usize,
+    /// Whether events are private; subscribers then need a grant for their topics. Default: no.
+    pub private: bool,
+    /// URI Templates by which subscribers ask for each topic, in turns; zero: by its name. Default
+    /// zero.
+    pub templates: usize,
     /// How long nothing may move before what is missing counts as lost. Default 10 s.
     pub settle_timeout: Duration,
 }
@@ -47,6 +52,8 @@ impl Default for Config {
             topics: 1,
             publishers: 16,
             event_bytes: 200,
+            private: false,
+            templates: 0,
             settle_timeout: Duration::from_secs(10),
         }
     }

@@ -207,9 +207,13 @@ impl Crowd {
     fn dial(&mut self, index: usize) -> Result<(), LoadError> {
         let source = source_address(self.target.address.ip(), self.source_base, self.dialled);
         let topic = self.topics.get(index % self.topics.len());
-        let topic = topic.map_or("", String::as_str);
+        let mut topic = topic.cloned().unwrap_or_default();
+        if let Some(template) = index.checked_rem(self.config.templates) {
+            // It matches the topic, and the topic with a fragment, which nobody publishes to.
+            topic.push_str(&format!("%7B%23t{template}%7D"));
+        }
         if let Some(subscriber) = self.subscribers.get_mut(index) {
-            let request = self.target.subscribe(topic, subscriber.last_event_id());
+            let request = self.target.subscribe(&topic, subscriber.last_event_id());
             let socket = subscriber.connect(self.target.address, source, request)?;
             register(&self.poll, socket, Token(index))?;
             self.dialled += 1;
@@ -270,7 +274,8 @@ impl Crowd {
             sent_nanos: nanos(due - self.began),
         };
         let text = payload.text(self.config.event_bytes);
-        connection.send(self.target.publish(name, &text))?;
+        let private = self.config.private;
+        connection.send(self.target.publish(name, &text, private))?;
         if self.ledger.outstanding == 0 {
             // Nothing could move while nothing was on its way.
             self.moved_at = self.moved_at.max(due);

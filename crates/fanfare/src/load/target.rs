@@ -85,18 +85,24 @@ impl Target {
         request.into_bytes()
     }
 
-    /// A request to publish `text` to `topic`; neither holds a character that needs an escape.
-    pub(crate) fn publish(&self, topic: &str, text: &str) -> Vec<u8> {
+    /// A request to publish `text` to `topic`, `private` or for everybody; neither holds a character that needs an escape.
+    pub(crate) fn publish(&self, topic: &str, text: &str, private: bool) -> Vec<u8> {
         let (path, content_type, body) = match &self.mercure {
             Some(path) => (
                 path.as_str(),
                 "application/x-www-form-urlencoded",
-                format!("topic={topic}&data={text}"),
+                format!(
+                    "topic={topic}&data={text}{}",
+                    if private { "&private" } else { "" }
+                ),
             ),
             None => (
                 "/broadcast",
                 "application/json",
-                format!(r#"{{"topic":"{topic}","data":"{text}"}}"#),
+                format!(
+                    r#"{{"topic":"{topic}","data":"{text}"{}}}"#,
+                    if private { r#","private":true"# } else { "" }
+                ),
             ),
         };
         let mut request = format!("POST {path} HTTP/1.1\r\n");

@@ -14,7 +14,7 @@ fn a_bare_url_means_the_plain_endpoints() {
          Accept: text/event-stream\r\n\r\n",
     );
     assert_eq!(
-        text(target.publish("t", "x")),
+        text(target.publish("t", "x", false)),
         "POST /broadcast HTTP/1.1\r\nHost: 127.0.0.1:3000\r\n\
          Content-Type: application/json\r\nContent-Length: 24\r\n\r\n\
          {\"topic\":\"t\",\"data\":\"x\"}",
@@ -33,12 +33,22 @@ fn a_url_with_a_path_means_a_mercure_hub() {
          Last-Event-ID: urn:ff:1-2\r\n\r\n",
     );
     assert_eq!(
-        text(target.publish("t", "x")),
+        text(target.publish("t", "x", false)),
         "POST /.well-known/mercure HTTP/1.1\r\nHost: [::1]\r\n\
          Authorization: Bearer secret\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 14\r\n\r\n\
          topic=t&data=x",
     );
+}
+
+#[test]
+fn a_private_event_says_so() {
+    let plain = Target::resolve("http://127.0.0.1:3000", None).unwrap();
+    let request = text(plain.publish("t", "x", true));
+    assert!(request.ends_with("{\"topic\":\"t\",\"data\":\"x\",\"private\":true}"));
+    let mercure = Target::resolve("http://127.0.0.1:3000/hub", None).unwrap();
+    let request = text(mercure.publish("t", "x", true));
+    assert!(request.ends_with("topic=t&data=x&private"));
 }
 
 #[test]
