@@ -21,25 +21,12 @@ pub struct Grant {
     pub expires_at: Option<SystemTime>,
     /// Whom it was issued to, the `sub` claim.
     pub subject: Option<String>,
-    /// x
-    pub dialect: crate::dialect::Dialect,
-    /// x
-    pub issuer: Option<String>,
-    /// x
-    pub token_id: Option<String>,
-    /// x
-    pub issued_at: Option<u64>,
     /// What the issuer wants shown with the subscription, `mercure.payload`.
     pub payload: Option<serde_json::Value>,
 }
 
 impl Grant {
     /// The most selectors in `publish`, and in `subscribe` (D0-A6).
-    /// x
-    pub fn payload_for(&self, _: &str) -> Option<&serde_json::Value> {
-        self.payload.as_ref()
-    }
-    /// x
     pub const SELECTORS_MAX: usize = 1000;
 }
 
@@ -102,10 +89,6 @@ impl Claims {
             expires_at,
             subject: self.sub,
             payload: claim.payload,
-            dialect: crate::dialect::Dialect::D0,
-            issuer: None,
-            token_id: None,
-            issued_at: None,
         })
     }
 }
