@@ -1,94 +1,46 @@
 //! Who may publish and see what: finds the request's token, verifies it, and makes it a [`Grant`].
+//!
+//! A `token` is taken apart; what its header says tells the dialect. A `verifier` checks the
+//! signature with a `key`, which was configured or comes from a `key_set`. The claims of 0.x are in
+//! `claims`, those of 1.0 in `access_token`; `times` are the same for both.
 
-use std::fmt;
-use std::time::SystemTime;
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
-use claims::Claims;
-
-pub use claims::Grant;
+pub use access_token::{Audience, Issuer, Role, verify_access_token};
+pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use credential::{CredentialError, token_of};
-pub use mint::{MintError, NewToken, mint};
+pub use grant::Grant;
+pub use key::InvalidKey;
+pub use key_set::InvalidKeySet;
+pub use mint::{MintError, NewAccessToken, NewMatcher, NewToken, mint};
 pub use secret::{EmptySecret, Secret};
+pub use signing_key::{SigningFailed, SigningKey};
+pub use token::Token;
+pub use verifier::Verifier;
 
-mod claims;
 mod credential;
-mod mint;
+mod token;
+
+mod algorithm;
+mod key;
+mod key_set;
 mod secret;
+mod verifier;
 
-/// Verifies tokens (JWS in compact form) against one key and one algorithm.
-///
-/// The algorithm comes from here, never from the token (D0-A4, S3). Cloning copies the key.
-#[derive(Clone)]
-pub struct Verifier {
-    key: DecodingKey,
-}
+mod access_token;
+mod claims;
+mod detail;
+mod grant;
+mod object;
+mod times;
 
-impl Verifier {
-    /// The longest token, in bytes; it is also what a request head of the default size can hold.
-    pub const TOKEN_BYTES_MAX: usize = 16 << 10;
-
-    /// Takes `secret` as the key of HMAC with SHA-256, as the bytes that it is.
-    #[must_use]
-    pub fn hs256(secret: &Secret) -> Self {
-        // From bytes, never from PEM: a public key used as a secret must not change its meaning
-        // (S3, algorithm confusion).
-        Self {
-            key: DecodingKey::from_secret(secret.reveal().as_bytes()),
-        }
-    }
-
-    /// Verifies `token` as of `now`: first the signature, then times and claims.
-    ///
-    /// `exp` and `nbf` hold when present, without leeway (D0-A5). Signatures are compared in
-    /// constant time (S19).
-    ///
-    /// # Errors
-    ///
-    /// [`TokenError`] says why for the log; the answer to all of them is the same 401.
-    pub fn verify(&self, token: &str, now: SystemTime) -> Result<Grant, TokenError> {
-        if token.len() > Self::TOKEN_BYTES_MAX {
-            return Err(TokenError::TooLong { bytes: token.len() });
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-
-        let header: Header = decode_part(header).ok_or(TokenError::Malformed)?;
-        if header.alg != "HS256" {
-            return Err(TokenError::Algorithm);
-        }
-        // RFC 7515 §4.1.11: who does not understand a critical extension must refuse. We know none.
-        if header.crit.is_some() {
-            return Err(TokenError::Critical);
-        }
-
-        let genuine = crypto::verify(signature, signed.as_bytes(), &self.key, Algorithm::HS256)
-            .map_err(|_| TokenError::Malformed)?;
-        if !genuine {
-            return Err(TokenError::Signature);
-        }
-        let claims: Claims = decode_part(payload).ok_or(TokenError::Claims)?;
-        claims.into_grant(now)
-    }
-}
-
-impl fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Verifier([redacted])")
-    }
-}
+mod mint;
+mod signing_key;
 
 /// Why a token gives no grant. None of them shows the token.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// It is longer than [`Verifier::TOKEN_BYTES_MAX`].
-    #[error("the token has {bytes} bytes, more than {}", Verifier::TOKEN_BYTES_MAX)]
+    /// It is longer than [`Token::BYTES_MAX`].
+    #[error("the token has {bytes} bytes, more than {}", Token::BYTES_MAX)]
     TooLong {
         /// How long it is.
         bytes: usize,
@@ -96,12 +48,33 @@ pub enum TokenError {
     /// It is not three parts of base64url around a JSON header.
     #[error("the token is not a JWS in compact form (header.payload.signature, base64url)")]
     Malformed,
-    /// Its header names another algorithm than the configured one.
-    #[error("the token's `alg` is not the configured HS256")]
-    Algorithm,
+    /// Its header does not say that it is an access token (D1-A1).
+    #[error("the token's `typ` is not `at+jwt`, as that of an access token")]
+    Type,
+    /// Its header names an algorithm that was not configured.
+    #[error(
+        "the token's `alg` is not what was configured: {}",
+        algorithm::names(allowed)
+    )]
+    Algorithm {
+        /// What would be right.
+        allowed: Vec<Algorithm>,
+    },
     /// Its header has `crit`: an extension that must be understood, and is not.
     #[error("the token's header asks for an extension (`crit`), which is not supported")]
     Critical,
+    /// Its `iss` is none of the configured issuers (D1-A3).
+    #[error("the token's `iss` is not a configured issuer")]
+    UnknownIssuer,
+    /// Its issuer is known, but has no key for the role that it is used in.
+    #[error("the token's issuer has no key for this role")]
+    RoleWithoutKey,
+    /// The issuer's JWK Set could not be read; the log says why, once for each attempt.
+    #[error("the keys that would verify the token cannot be fetched at the moment")]
+    KeysUnavailable,
+    /// The issuer's JWK Set has no key by its `kid`, or none for its algorithm.
+    #[error("the issuer's JWK Set has no key for the token's `kid` and `alg`")]
+    UnknownKey,
     /// It was signed with another key, or changed afterwards.
     #[error("the token's signature does not fit the configured key")]
     Signature,
@@ -111,6 +84,15 @@ pub enum TokenError {
          `mercure.publish` and `mercure.subscribe` arrays of strings"
     )]
     Claims,
+    /// The claims of an access token are incomplete or of the wrong type (D1-A3).
+    #[error(
+        "the token's claims are malformed: an access token has `iss` (a string), `aud` (one string \
+         or more), `exp` (a number), and in `authorization_details` an array of objects"
+    )]
+    AccessClaims,
+    /// Its `aud` names other hubs (D1-A3).
+    #[error("the token's `aud` does not contain this hub's resource identifier")]
+    Audience,
     /// One of its arrays has more than [`Grant::SELECTORS_MAX`] entries.
     #[error(
         "the token's `mercure.{claim}` has {count} entries, more than {}",
@@ -122,12 +104,29 @@ pub enum TokenError {
         /// How many there are.
         count: usize,
     },
-    /// A selector is past our bounds.
-    #[error("a selector in the token's `mercure.{claim}` is invalid")]
+    /// One of its details is not as D1-A9 to D1-A11 say, and spoils the others (D1-A12).
+    #[error(
+        "the token's `authorization_details` are malformed: each has a `type`, and those of \
+         Mercure a list of `actions` and a list of `topics`, each \
+         {{\"match\", \"match_type\": \"exact\" or \"urlpattern\"}}"
+    )]
+    Details,
+    /// It has too many details, or matchers in them (D1-A12).
+    #[error(
+        "the token has {details} details with {matchers} matchers, more than {} or {}",
+        detail::DETAILS_MAX,
+        detail::MATCHERS_MAX
+    )]
+    TooManyDetails {
+        /// How many details there are.
+        details: usize,
+        /// How many matchers they have together.
+        matchers: usize,
+    },
+    /// A selector is past our bounds, or no pattern.
+    #[error("a selector in the token is invalid")]
     Selector {
-        /// `publish` or `subscribe`.
-        claim: &'static str,
-        /// Which bound it breaks.
+        /// What is wrong with it.
         #[source]
         source: fanfare_broker::InvalidSelector,
     },
@@ -137,29 +136,6 @@ pub enum TokenError {
     /// Its `nbf` is to come.
     #[error("the token is not valid yet")]
     NotYetValid,
-}
-
-/// What is read of a token's header.
-///
-/// `jku`, `jwk`, `x5u`, `x5c` and `kid` are ignored: a key that the token brings along, or says
-/// where to fetch, would be the attacker's (S3). A header that has a field twice is refused.
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    /// Present with any value, `null` too, is present.
-    #[serde(default, deserialize_with = "present")]
-    crit: Option<IgnoredAny>,
-}
-
-fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<IgnoredAny>, D::Error> {
-    IgnoredAny::deserialize(value).map(Some)
-}
-
-/// Decodes one part of a token into a typed value; a claim of the wrong type is an error, not an
-/// absent claim (CVE-2026-25537).
-fn decode_part<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
-    let json = URL_SAFE_NO_PAD.decode(part).ok()?;
-    serde_json::from_slice(&json).ok()
 }
 
 #[cfg(test)]

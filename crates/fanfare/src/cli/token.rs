@@ -11,6 +11,7 @@ use fanfare_broker::Selectors;
 use serde_json::Value;
 
 use super::exit::{Exit, Failure};
+use super::http::wait;
 use super::output;
 use crate::config::TimeSpan;
 
@@ -90,6 +91,7 @@ fn make(new: New, now: SystemTime) -> Result<(), Failure> {
         subscribe: new.subscribe,
         expires_at,
         payload: new.payload,
+        ..NewToken::default()
     };
     Ok(output::line(&mint(&new.key, token)?)?)
 }
@@ -114,7 +116,7 @@ fn inspect(token: &str, key: Option<&Secret>, now: SystemTime) -> Result<(), Fai
         output::line("not verified: give the hub's --key to learn whether it takes this token")?;
         return Ok(());
     };
-    let grant = Verifier::hs256(key).verify(token, now);
+    let grant = wait(async { Ok(Verifier::hs256(key).verify(token, now).await) })?;
     let grant = grant.context("the hub refuses this token")?;
     Ok(output::line(&output::printable(&summary(&grant, now)))?)
 }
