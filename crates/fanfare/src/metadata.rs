@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-use crate::auth::DETAIL_TYPE;
+use crate::auth::detail;
 use crate::dialect::Dialect;
 use crate::error::{Style, into_body, json_line, with_body};
 use crate::interest::{EXACT, URL_PATTERN};
@@ -28,7 +28,7 @@ pub(crate) async fn get(State(server): State<Arc<Server>>, request: Request) -> 
     let metadata = Metadata {
         resource: &site.resource,
         authorization_servers: servers,
-        authorization_details_types_supported: [DETAIL_TYPE],
+        authorization_details_types_supported: [detail::TYPE],
         bearer_methods_supported: ["header"],
         mercure_cookie: &config.access_cookie_name,
         mercure_matcher_types_supported: [EXACT, URL_PATTERN],

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use serde::Deserialize;
-use serde_json::Number;
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 use url::Url;
 
 use super::detail::{self, Granted};
@@ -101,6 +101,7 @@ pub async fn verify_access_token(
         subject: claims.sub,
         issuer: Some(claims.iss),
         token_id: claims.jti,
+        issued_at: claims.iat.as_ref().and_then(times::seconds),
         payloads: Payloads::ByDetail(payloads),
     })
 }
@@ -134,6 +135,7 @@ struct AccessClaims {
     exp: Number,
     #[serde(default, deserialize_with = "times::number")]
     nbf: Option<Number>,
+    iat: Option<Value>,
     sub: Option<String>,
     jti: Option<String>,
     authorization_details: Option<Vec<Box<RawValue>>>,

@@ -22,6 +22,8 @@ pub(super) struct Claims {
     #[serde(default, deserialize_with = "times::number")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) nbf: Option<Number>,
+    #[serde(skip_serializing)]
+    pub(super) iat: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sub: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +63,7 @@ impl Claims {
             subject: self.sub,
             issuer: None,
             token_id: self.jti,
+            issued_at: self.iat.as_ref().and_then(times::seconds),
             payloads: Payloads::Common(claim.payload),
         })
     }

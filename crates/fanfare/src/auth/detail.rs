@@ -11,7 +11,7 @@ use super::object::Object;
 use crate::protocol_string;
 
 /// The `type` of entries that are ours; all others are somebody else's (D1-A8).
-pub(super) const TYPE: &str = "https://mercure.rocks/authorization-detail";
+pub(crate) const TYPE: &str = "https://mercure.rocks/authorization-detail";
 
 /// What all the entries of a token grant together.
 #[derive(Debug, Default)]

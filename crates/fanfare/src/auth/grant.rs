@@ -27,6 +27,8 @@ pub struct Grant {
     pub issuer: Option<String>,
     /// The token's own name, the claim `jti`.
     pub token_id: Option<String>,
+    /// When it was issued, the claim `iat`, in seconds since 1970.
+    pub issued_at: Option<u64>,
     pub(super) payloads: Payloads,
 }
 

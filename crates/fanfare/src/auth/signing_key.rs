@@ -55,7 +55,7 @@ impl SigningKey {
     }
 
     /// Takes `key` as the bytes that it is, never as PEM.
-    pub(super) fn secret(key: &Secret, algorithm: Algorithm) -> Self {
+    pub fn secret(key: &Secret, algorithm: Algorithm) -> Self {
         let key = hmac::Key::new(hash(algorithm), key.reveal().as_bytes());
         Self {
             algorithm,

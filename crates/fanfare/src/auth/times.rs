@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 use super::TokenError;
 
@@ -35,6 +35,12 @@ pub(super) fn number<'de, D: serde::Deserializer<'de>>(
     value: D,
 ) -> Result<Option<Number>, D::Error> {
     Number::deserialize(value).map(Some)
+}
+
+/// The claim `iat`, in whole seconds since 1970; `None` if it is no such number, for nothing but
+/// revocations asks for it (D0-A5).
+pub(super) fn seconds(iat: &Value) -> Option<u64> {
+    iat.as_u64()
 }
 
 /// A claimed time (RFC 7519 §2, seconds since 1970) on the clock of this machine.

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fanfare::auth::{NewToken, Secret, Verifier, mint};
+use fanfare::auth::{Algorithm, Issuer, NewToken, Secret, SigningKey, Verifier, mint};
 use fanfare::server::{Config, run};
 use fanfare_broker::{MemoryBroker, memory};
 use fanfare_hub::{Drained, Hub};
 use fanfare_testkit::raw_http::{Answer, DEADLINE, RawPeer, ask};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -157,6 +158,64 @@ pub(crate) fn token_for(subscribe: &[&str], lasts: Duration) -> String {
 
 pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
+}
+
+/// Who issues access tokens that [`serve_both`]'s hub trusts, and what for.
+pub(crate) const ISSUER: &str = "https://issuer.example";
+pub(crate) const RESOURCE: &str = "http://hub.example/.well-known/mercure";
+
+/// Starts a server that verifies the tokens of both dialects, by the same key.
+pub(crate) async fn serve_both(change: impl FnOnce(&mut Config)) -> Server {
+    serve(|config| {
+        config.issuers = vec![issuer(ISSUER, &key())];
+        change(config);
+    })
+    .await
+}
+
+pub(crate) fn issuer(id: &str, key: &Secret) -> Issuer {
+    Issuer {
+        id: id.to_owned(),
+        publisher: vec![Verifier::hs256(key)],
+        subscriber: vec![Verifier::hs256(key)],
+        authorization_server: false,
+    }
+}
+
+/// An access token whose header is usual and whose claims are `change`d before they are signed.
+pub(crate) fn access_token(publish: &[&str], subscribe: &[&str]) -> String {
+    claims_signed(|_| {}, publish, subscribe)
+}
+
+pub(crate) fn claims_signed(
+    change: impl FnOnce(&mut Value),
+    publish: &[&str],
+    subscribe: &[&str],
+) -> String {
+    let mut details = Vec::new();
+    for (action, selectors) in [("publish", publish), ("subscribe", subscribe)] {
+        let topics: Vec<_> = selectors.iter().map(|it| json!({ "match": it })).collect();
+        if !topics.is_empty() {
+            details.push(json!({
+                "type": "https://mercure.rocks/authorization-detail",
+                "actions": [action],
+                "topics": topics,
+            }));
+        }
+    }
+    let mut claims = json!({
+        "iss": ISSUER,
+        "aud": RESOURCE,
+        "exp": 4_102_444_800_u64,
+        "authorization_details": details,
+    });
+    change(&mut claims);
+    signed(&json!({ "alg": "HS256", "typ": "at+jwt" }), &claims, &key())
+}
+
+pub(crate) fn signed(header: &Value, claims: &Value, key: &Secret) -> String {
+    let key = SigningKey::secret(key, Algorithm::Hs256);
+    key.sign(&header.to_string(), &claims.to_string()).unwrap()
 }
 
 /// A GET; `fields` are whole lines.

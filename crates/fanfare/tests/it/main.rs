@@ -5,6 +5,7 @@
     reason = "a test that fails shows where"
 )]
 
+mod access_tokens;
 mod authorization;
 mod bad_peers;
 mod bad_requests;
