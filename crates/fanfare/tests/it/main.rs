@@ -18,6 +18,7 @@ mod fixture;
 mod http2;
 mod lanes;
 mod limits;
+mod mercure_environment;
 mod operations;
 mod program;
 mod publishing;
