@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: Vec<OsString>, environment: &Environment) -> ExitCo
             .map_err(|error| Failure::new(Exit::Usage, error))
     };
     let outcome = match cli.action {
-        Action::Serve(file) => load(file).and_then(|it| serve::run(it.settings, environment)),
+        Action::Serve(file) => load(file).and_then(|it| serve::run(it, environment)),
         Action::Publish(args) => publish::run(args),
         Action::Subscribe(args) => subscribe::run(args),
         Action::Token(args) => token::run(args),
@@ -83,6 +83,9 @@ enum Action {
     ///     fanfare is ready on http://127.0.0.1:3000
     ///
     /// SIGTERM and SIGINT drain it: streams end one by one. A second signal ends it at once.
+    ///
+    /// The environment of a Mercure hub works too (MERCURE_PUBLISHER_JWT_KEY,
+    /// MERCURE_EXTRA_DIRECTIVES, SERVER_NAME and so on); FANFARE_ variables and flags win over it.
     #[command(verbatim_doc_comment)]
     Serve(ConfigFile),
     /// Publish an event; prints its id

@@ -8,11 +8,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ValueEnum};
 use fanfare::auth::Secret;
-use fanfare::origins::OriginPattern;
 use fanfare::server;
 use fanfare_broker::memory;
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
+use access::Access;
 use quantity::ByteCount;
 
 pub(crate) use environment::{Environment, variable_of};
@@ -20,25 +21,45 @@ pub(crate) use loaded::{Loaded, table};
 pub(crate) use parts::{Parts, Unfit};
 pub(crate) use quantity::TimeSpan;
 
+mod access;
+mod address;
+mod algorithm;
 mod environment;
 mod file;
 mod loaded;
+mod mercure;
 mod parts;
 mod quantity;
 pub(crate) mod reference;
+mod trust;
 
 /// Exactly what was typed.
 ///
 /// A field's name is its flag, its variable and its key: `stall_timeout` is `--stall-timeout`,
-/// `FANFARE_STALL_TIMEOUT`, and `stall-timeout` in the file.
+/// `FANFARE_STALL_TIMEOUT`, and `stall-timeout` in the file. An alias is another name in all three.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Settings {
     /// Address to listen on, `IP:PORT`; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", value_parser = address, help_heading = GENERAL)]
+    #[arg(long, value_name = "ADDRESS", value_parser = address::listen, help_heading = GENERAL)]
     #[arg(default_value_t = LISTEN)]
     pub(crate) listen: SocketAddr,
 
+    /// Path of the hub's URL; presence, metadata and reserved topics follow it
+    #[arg(long, value_name = "PATH", value_parser = address::hub_path, help_heading = GENERAL)]
+    #[arg(default_value_t = server::Config::default().hub_path)]
+    pub(crate) hub_path: String,
+
+    /// Where the hub is reached from outside, as `https://host`; other hosts get 421
+    ///
+    /// Several with commas between them. Without any, the hub is wherever a request says.
+    #[arg(long, value_name = "URL", value_delimiter = ',', help_heading = GENERAL)]
+    #[arg(value_parser = address::public_url, visible_alias = "public-urls")]
+    pub(crate) public_url: Vec<Url>,
+
     /// Development: anybody may read, a key is made at random, any page may read answers
+    ///
+    /// Presence is on, any page may publish with a cookie, and without an issuer access tokens of
+    /// `https://localhost` are taken.
     ///
     /// What it prints at the start includes a token that may publish everything, and so does the
     /// page at `/`. Not for a machine that strangers can reach.
@@ -52,41 +73,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "BROKER", default_value = "memory", help_heading = GENERAL)]
     pub(crate) broker: BrokerName,
 
-    /// Key that publishers' tokens are signed with, by HMAC with SHA-256
-    ///
-    /// At least 32 bytes are advised. Better given as a variable or in the file: other users of
-    /// the machine can see a command line.
-    #[arg(long, value_name = "KEY", help_heading = ACCESS)]
-    pub(crate) publisher_jwt_key: Option<Secret>,
-
-    /// Key that subscribers' tokens are signed with, by HMAC with SHA-256
-    ///
-    /// Without it subscribers' tokens are ignored, and private events reach nobody.
-    #[arg(long, value_name = "KEY", help_heading = ACCESS)]
-    pub(crate) subscriber_jwt_key: Option<Secret>,
-
-    /// Let subscribers in without a token; they see public events
-    #[arg(long, help_heading = ACCESS, value_name = "BOOL", action = ArgAction::Set)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(default_value_t = false, value_parser = BoolishValueParser::new())]
-    #[arg(hide_possible_values = true)]
-    pub(crate) anonymous: bool,
-
-    /// Origins whose pages may read answers (CORS), separated by commas; `*` for all
-    ///
-    /// An origin is `scheme://host` or `scheme://host:port`, with at most one `*` inside. Browsers
-    /// send no cookies to a hub that allows all.
-    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', help_heading = ACCESS)]
-    pub(crate) cors_origins: Vec<OriginPattern>,
-
-    /// Origins whose pages may publish with a cookie, separated by commas
-    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', help_heading = ACCESS)]
-    pub(crate) publish_origins: Vec<OriginPattern>,
-
-    /// Cookie that may carry a token
-    #[arg(long, value_name = "NAME", value_parser = cookie_name, help_heading = ACCESS)]
-    #[arg(default_value_t = server::Config::default().cookie_name)]
-    pub(crate) cookie_name: String,
+    #[command(flatten)]
+    pub(crate) access: Access,
 
     /// Silence after which a subscriber is sent a comment, ± 20 %; 0: never
     #[arg(long, value_name = "TIME", help_heading = SUBSCRIBERS)]
@@ -95,11 +83,13 @@ pub(crate) struct Settings {
 
     /// How long a lagging subscriber may take nothing before it is closed
     #[arg(long, value_name = "TIME", help_heading = SUBSCRIBERS)]
+    #[arg(visible_alias = "dispatch-timeout")]
     #[arg(default_value_t = TimeSpan(fanfare_hub::Config::default().stall_timeout))]
     pub(crate) stall_timeout: TimeSpan,
 
     /// Longest life of a stream, less up to 20 % at random; 0: no limit
     #[arg(long, value_name = "TIME", help_heading = SUBSCRIBERS)]
+    #[arg(visible_alias = "write-timeout")]
     #[arg(default_value_t = TimeSpan(fanfare_hub::Config::default().lifetime_max))]
     pub(crate) lifetime_max: TimeSpan,
 
@@ -117,10 +107,43 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "PLACE", default_value = "head", help_heading = SUBSCRIBERS)]
     pub(crate) unknown_cursor: UnknownCursor,
 
-    /// Selectors of one subscriber; past it: 400
+    /// Selectors of one subscriber of Mercure 0.x; past it: 400
     #[arg(long, value_name = "COUNT", help_heading = SUBSCRIBERS)]
     #[arg(default_value_t = server::Config::default().selectors_max)]
     pub(crate) selectors_max: usize,
+
+    /// Matchers of one subscriber of Mercure 1.0; past it: 400
+    #[arg(long, value_name = "COUNT", help_heading = SUBSCRIBERS)]
+    #[arg(default_value_t = server::Config::default().matchers_max)]
+    pub(crate) matchers_max: usize,
+
+    /// Subscribers at once from one address, of IPv6 from one /64; past it: 429; 0: no limit
+    ///
+    /// Behind a proxy all come from one address: leave it off there.
+    #[arg(long, value_name = "COUNT", help_heading = SUBSCRIBERS)]
+    #[arg(default_value_t = server::Config::default().subscribers_per_address_max)]
+    pub(crate) subscribers_per_address_max: usize,
+
+    /// Subscribers at once by tokens of one subject; past it: 429; 0: no limit
+    #[arg(long, value_name = "COUNT", help_heading = SUBSCRIBERS)]
+    #[arg(default_value_t = server::Config::default().subscribers_per_subject_max)]
+    pub(crate) subscribers_per_subject_max: usize,
+
+    /// Presence: publish who comes and goes, and answer who is there
+    #[arg(long, help_heading = SUBSCRIBERS, value_name = "BOOL", action = ArgAction::Set)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(default_value_t = server::Config::default().subscriptions)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_possible_values = true)]
+    pub(crate) subscriptions: bool,
+
+    /// URL that is told when a topic gets its first subscriber and loses its last
+    #[arg(long, value_name = "URL", value_parser = address::web_url, help_heading = SUBSCRIBERS)]
+    pub(crate) web_hook: Option<Url>,
+
+    /// Key that signs what the web hook is told; without it nothing is signed
+    #[arg(long, value_name = "SECRET", allow_hyphen_values = true, help_heading = SUBSCRIBERS)]
+    pub(crate) web_hook_key: Option<Secret>,
 
     /// Begin each stream with a reconnection time of its own, 2 s to 6 s
     #[arg(long, help_heading = SUBSCRIBERS, value_name = "BOOL", action = ArgAction::Set)]
@@ -196,6 +219,7 @@ pub(crate) struct Settings {
 
     /// Bytes of a request's body; past it: 413
     #[arg(long, value_name = "BYTES", help_heading = REQUESTS)]
+    #[arg(visible_alias = "max-request-body-size")]
     #[arg(default_value_t = ByteCount(server::Config::default().body_bytes_max))]
     pub(crate) body_bytes_max: ByteCount,
 
@@ -228,7 +252,6 @@ pub(crate) struct Settings {
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3000);
 
 const GENERAL: &str = "General";
-const ACCESS: &str = "Access";
 const SUBSCRIBERS: &str = "Subscribers";
 const MEMORY: &str = "Memory and history";
 const REQUESTS: &str = "Requests";
@@ -258,29 +281,6 @@ pub(crate) enum LogFormat {
     /// One JSON object a line
     Json,
 }
-
-fn address(text: &str) -> Result<SocketAddr, InvalidAddress> {
-    text.parse().map_err(|_| InvalidAddress)
-}
-
-/// A text that is no address.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("an address is an IP and a port, such as 127.0.0.1:3000 or [::]:3000")]
-struct InvalidAddress;
-
-/// RFC 6265 §4.1.1: a cookie's name is a token of RFC 9110 §5.6.2.
-fn cookie_name(text: &str) -> Result<String, InvalidCookieName> {
-    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if text.is_empty() || !text.bytes().all(in_token) {
-        return Err(InvalidCookieName);
-    }
-    Ok(text.to_owned())
-}
-
-/// A text that cannot name a cookie.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("a cookie's name is made of letters, digits and !#$%&'*+-.^_`|~")]
-struct InvalidCookieName;
 
 fn log_level(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
     EnvFilter::builder().parse(text).map(|_| text.to_owned())

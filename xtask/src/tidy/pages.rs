@@ -21,7 +21,10 @@ pub(super) fn faults(tree: &Tree, packages: &[Package]) -> Vec<Fault> {
             let key = field.replace('_', "-");
             // `publisher` is the verifier that is made from `publisher-jwt-key`.
             let begins = format!("{key}-");
-            if !keys.iter().any(|it| *it == key || it.starts_with(&begins)) {
+            // `issuers` are those of every `issuer` that was given.
+            let single = key.strip_suffix('s').unwrap_or(&key);
+            let is_about = |it: &&str| *it == key || *it == single || it.starts_with(&begins);
+            if !keys.iter().any(is_about) {
                 let what = format!("`{key}` is missing in {REFERENCE}");
                 faults.push(Fault::at_line(path, index, what));
             }

@@ -21,11 +21,12 @@ pub(super) fn run(loaded: Loaded) -> Result<(), Failure> {
         output::line(DEVELOPMENT)?;
     }
     let parts = Parts::new(loaded.settings).map_err(Failure::unfit)?;
-    for warning in &parts.warnings {
+    for warning in loaded.warnings.iter().chain(&parts.warnings) {
         output::complain(warning);
     }
     Ok(())
 }
 
 const DEVELOPMENT: &str = "\
-dev is on, so anonymous is too; keys are made at random and cors-origins is `*` where not set";
+dev is on, so anonymous and subscriptions are too; what is not set of these is made up: keys at \
+random, cors-origin and publish-origin as `*`, issuer as https://localhost";

@@ -88,7 +88,9 @@ impl Failure {
     pub(super) fn unfit(error: Unfit) -> Self {
         let exit = match error {
             Unfit::Incomplete { .. } => Exit::Incomplete,
-            Unfit::OutOfRange { .. } => Exit::Usage,
+            Unfit::OutOfRange { .. } | Unfit::HookKeyAlone | Unfit::Trust(_) | Unfit::NotYet => {
+                Exit::Usage
+            }
         };
         Self::new(exit, error)
     }

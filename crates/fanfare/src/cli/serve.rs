@@ -15,12 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::{logs, output};
-use crate::config::{Environment, Parts, Settings};
+use crate::config::{Environment, Loaded, Parts};
 
-pub(super) fn run(settings: Settings, environment: &Environment) -> Result<(), Failure> {
+pub(super) fn run(loaded: Loaded, environment: &Environment) -> Result<(), Failure> {
+    let settings = loaded.settings;
     logs::start(&settings.log_level, settings.log_format, environment);
     let parts = Parts::new(settings).map_err(Failure::unfit)?;
-    for warning in &parts.warnings {
+    for warning in loaded.warnings.iter().chain(&parts.warnings) {
         tracing::warn!("{warning}");
     }
     raise_descriptor_limit();
@@ -110,6 +111,12 @@ fn introduce(address: SocketAddr, token: &str) -> io::Result<()> {
         });
     }
     let hub = format!("http://{reached}");
+    if token.is_empty() {
+        // The publishers' key is one that only verifies: their tokens come from elsewhere.
+        return output::line(&format!(
+            "Development mode: nothing is kept.\n\npage:\n  {hub}/\n"
+        ));
+    }
     output::line(&format!(
         "\
 Development mode: nothing is kept, and whoever reaches this address may publish.

@@ -5,7 +5,9 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::loaded::{Assignment, InvalidSetting, Source, key_of, nearest};
+use super::loaded::{
+    Assignment, InvalidSetting, Source, key_of, names_of, nearest, setting_called,
+};
 
 /// Reads the settings in the file at `path`.
 pub(super) fn read(path: &Path, table: &clap::Command) -> Result<Vec<Assignment>, InvalidSetting> {
@@ -32,15 +34,23 @@ pub(super) fn parse(
         reason: error.message().to_owned(),
     })?;
 
-    let mut assignments = Vec::new();
+    let mut assignments: Vec<Assignment> = Vec::new();
     for (key, value) in file.get_ref() {
         let source = place(key.span().start);
         let key: &str = key.get_ref();
-        if !table.get_arguments().any(|setting| key_of(setting) == key) {
+        let Some(setting) = setting_called(key, table) else {
             return Err(InvalidSetting::UnknownKey {
                 place: source,
-                nearest: nearest(key, table.get_arguments().map(key_of)),
+                nearest: nearest(key, table.get_arguments().flat_map(names_of)),
                 key: key.to_owned(),
+            });
+        };
+        let key = key_of(setting);
+        if let Some(first) = assignments.iter().find(|it| it.key == key) {
+            return Err(InvalidSetting::Twice {
+                key: key.to_owned(),
+                first: first.source.clone(),
+                second: source,
             });
         }
         let Some(values) = texts(value) else {

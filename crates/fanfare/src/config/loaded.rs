@@ -11,8 +11,9 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use fanfare::auth::Secret;
 
+use super::access::PerIssuer;
 use super::environment::Environment;
-use super::{Settings, file};
+use super::{Settings, file, mercure};
 
 /// What holds: flags over variables over the file over defaults.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Loaded {
     pub(crate) settings: Settings,
     /// Every setting as text, in the order of the table.
     pub(crate) rows: Vec<Row>,
+    /// What of a Mercure hub's environment does not mean here what it meant there.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// One setting, for people to read.
@@ -49,9 +52,15 @@ impl Loaded {
             Some(path) => file::read(path, &table)?,
             None => Vec::new(),
         };
+        let theirs = mercure::translate(environment)?;
+        layers.extend(theirs.assignments);
         layers.extend(environment.assignments(&table, others)?);
-        layers.extend(typed(flags, &table));
-        Self::lay(layers, table)
+        layers.extend(typed(flags, &table)?);
+        let implied = mercure::implied_issuer(&layers);
+        layers.extend(implied);
+        let mut loaded = Self::lay(layers, table)?;
+        loaded.warnings = theirs.warnings;
+        Ok(loaded)
     }
 
     /// Lays later assignments over earlier ones.
@@ -71,7 +80,11 @@ impl Loaded {
             .try_get_matches_from(flags)
             .and_then(|matches| Settings::from_arg_matches(&matches))
             .map_err(|error| InvalidSetting::Together(error.to_string()))?;
-        Ok(Self { settings, rows })
+        Ok(Self {
+            settings,
+            rows,
+            warnings: Vec::new(),
+        })
     }
 }
 
@@ -81,6 +94,19 @@ pub(crate) fn table() -> Command {
         .no_binary_name(true)
         .disable_help_flag(true);
     Settings::augment_args(command)
+}
+
+/// The setting that `name` is the key of, or another name of.
+pub(super) fn setting_called<'a>(name: &str, table: &'a Command) -> Option<&'a Arg> {
+    table
+        .get_arguments()
+        .find(|setting| names_of(setting).any(|it| it == name))
+}
+
+/// A setting's key, and then its other names.
+pub(super) fn names_of(setting: &Arg) -> impl Iterator<Item = &str> {
+    let others = setting.get_visible_aliases().unwrap_or_default();
+    std::iter::once(key_of(setting)).chain(others)
 }
 
 /// A setting's key.
@@ -126,6 +152,7 @@ pub(crate) enum Source {
     Default,
     File { path: PathBuf, line: usize },
     Variable(String),
+    Directive { line: usize },
     Flag,
 }
 
@@ -135,10 +162,14 @@ impl fmt::Display for Source {
             Self::Default => f.write_str("default"),
             Self::File { path, line } => write!(f, "{}, line {line}", path.display()),
             Self::Variable(name) => f.write_str(name),
+            Self::Directive { line } => write!(f, "{DIRECTIVES}, line {line}"),
             Self::Flag => f.write_str("command line"),
         }
     }
 }
+
+/// The variable that holds directives of Mercure's Caddyfile.
+pub(super) const DIRECTIVES: &str = "MERCURE_EXTRA_DIRECTIVES";
 
 /// Why the settings of a source cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +189,20 @@ pub(crate) enum InvalidSetting {
     },
     #[error("there is no variable {name}; did you mean {nearest}?")]
     UnknownVariable { name: String, nearest: String },
+    #[error("{place}: there is no directive `{name}`; did you mean `{nearest}`?")]
+    UnknownDirective {
+        place: Source,
+        name: String,
+        nearest: String,
+    },
+    #[error("{place}: {reason}")]
+    Directive { place: Source, reason: String },
+    #[error("`{key}` is set twice: by {first} and by {second}")]
+    Twice {
+        key: String,
+        first: Source,
+        second: Source,
+    },
     #[error("{name} is not UTF-8")]
     NotText { name: String },
     #[error("{place}: bad value for `{key}`: {reason}")]
@@ -170,6 +215,13 @@ pub(crate) enum InvalidSetting {
     Together(String),
 }
 
+/// A word of a source, for a message; what does not look like a name may be part of a key.
+pub(super) fn shown(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    let is_name = word.len() <= 40 && word.bytes().all(plain);
+    if is_name { word } else { "…" }.to_owned()
+}
+
 /// The one of `known` that takes the fewest keystrokes to make of `typed`.
 pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> String {
     known
@@ -179,29 +231,43 @@ pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> 
 }
 
 /// What was typed on the command line.
-fn typed(flags: &ArgMatches, table: &Command) -> Vec<Assignment> {
+fn typed(flags: &ArgMatches, table: &Command) -> Result<Vec<Assignment>, InvalidSetting> {
     let given = |setting: &&Arg| {
         let source = flags.value_source(setting.get_id().as_str());
         source == Some(ValueSource::CommandLine)
     };
     let assignment = |setting: &Arg| {
         let raw = flags.get_raw(setting.get_id().as_str());
-        Assignment {
-            key: key_of(setting).to_owned(),
-            // The command line was parsed already, so every value is UTF-8.
-            values: raw
-                .into_iter()
-                .flatten()
-                .map(|it| it.to_string_lossy().into())
-                .collect(),
-            source: Source::Flag,
+        // The command line was parsed already, so every value is UTF-8.
+        let values = raw.into_iter().flatten();
+        let values: Vec<String> = values.map(|it| it.to_string_lossy().into()).collect();
+        let (key, source) = (key_of(setting).to_owned(), Source::Flag);
+        // A PEM key begins with hyphens too. With an empty shell variable in a key's place, the
+        // next flag would become a key that everybody can guess.
+        if values.iter().any(|value| is_flag(value, table)) {
+            return Err(InvalidSetting::Value {
+                place: source,
+                key,
+                reason: "its value is missing; what follows is another flag".to_owned(),
+            });
         }
+        Ok(Assignment {
+            key,
+            values,
+            source,
+        })
     };
     table
         .get_arguments()
         .filter(given)
         .map(assignment)
         .collect()
+}
+
+fn is_flag(value: &str, table: &Command) -> bool {
+    let name = value.strip_prefix("--").unwrap_or_default();
+    let name = name.split('=').next().unwrap_or_default();
+    name == "config" || setting_called(name, table).is_some()
 }
 
 fn row(setting: &Arg, winners: &BTreeMap<String, Assignment>) -> Row {
@@ -214,7 +280,8 @@ fn row(setting: &Arg, winners: &BTreeMap<String, Assignment>) -> Row {
             (texts.collect(), Source::Default)
         }
     };
-    let secret = setting.get_value_parser().type_id() == TypeId::of::<Secret>();
+    let parsed = setting.get_value_parser().type_id();
+    let secret = parsed == TypeId::of::<Secret>() || parsed == TypeId::of::<PerIssuer<Secret>>();
     let value = (!values.is_empty()).then(|| match secret {
         true => "[redacted]".to_owned(),
         false => values.join(","),

@@ -3,10 +3,14 @@
 use std::net::SocketAddr;
 
 use fanfare::auth::{NewToken, Secret, Verifier, mint};
+use fanfare::dialect::Dialects;
 use fanfare::origins::{OriginPattern, Origins};
-use fanfare::server::{self, Dev};
+use fanfare::server::{self, Dev, WebHook};
 use fanfare_broker::memory;
 
+use super::access::{Access, DialectName, PerIssuer};
+use super::algorithm::Algorithm;
+use super::trust::{InvalidTrust, Keys, Trust};
 use super::{Settings, UnknownCursor};
 
 /// What `serve` puts together.
@@ -34,29 +38,51 @@ impl Parts {
         if settings.dev {
             make_up(&mut settings);
         }
-        let mut missing = Vec::new();
-        if settings.publisher_jwt_key.is_none() {
-            missing.push("`publisher-jwt-key` (FANFARE_PUBLISHER_JWT_KEY)");
-        }
-        if settings.subscriber_jwt_key.is_none() && !settings.anonymous {
-            missing.push("`subscriber-jwt-key` (FANFARE_SUBSCRIBER_JWT_KEY) or `anonymous`");
-        }
-        if !missing.is_empty() {
-            return Err(Unfit::Incomplete { missing });
-        }
+        let trust = Trust::new(&settings.access)?;
+        check_roles(&settings, &trust)?;
         let hub = hub_config(&settings);
         hub.check().map_err(|invalid| Unfit::OutOfRange {
             key: invalid.field.replace('_', "-"),
             must_be: invalid.must_be,
         })?;
+        check_requests(&settings)?;
         Ok(Self {
             listen: settings.listen,
             memory: memory_config(&settings),
             hub,
-            warnings: warnings(&settings),
-            server: server_config(settings),
+            warnings: warnings(&settings, &trust),
+            server: server_config(settings, &trust)?,
         })
     }
+}
+
+/// Whether somebody could publish, and somebody subscribe.
+fn check_roles(settings: &Settings, trust: &Trust) -> Result<(), Unfit> {
+    let mut missing = Vec::new();
+    if !trust.publishers() {
+        missing.push("`publisher-jwt-key` (FANFARE_PUBLISHER_JWT_KEY)");
+    }
+    if !trust.subscribers() && !settings.access.anonymous {
+        missing.push("`subscriber-jwt-key` (FANFARE_SUBSCRIBER_JWT_KEY) or `anonymous`");
+    }
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Unfit::Incomplete { missing }),
+    }
+}
+
+fn check_requests(settings: &Settings) -> Result<(), Unfit> {
+    // Mercure's `max_request_body_size 0` means no limit; the opposite must not come of it.
+    if settings.body_bytes_max.0 == 0 {
+        return Err(Unfit::OutOfRange {
+            key: "body-bytes-max".to_owned(),
+            must_be: "at least 1; there is always a limit",
+        });
+    }
+    if settings.web_hook_key.is_some() && settings.web_hook.is_none() {
+        return Err(Unfit::HookKeyAlone);
+    }
+    Ok(())
 }
 
 /// Why no hub can be made of settings that are each right by themselves.
@@ -69,21 +95,43 @@ pub(crate) enum Unfit {
     Incomplete { missing: Vec<&'static str> },
     #[error("bad value for `{key}`: it must be {must_be}")]
     OutOfRange { key: String, must_be: &'static str },
+    #[error("`web-hook-key` is given, and no `web-hook` that it could sign for")]
+    HookKeyAlone,
+    #[error(transparent)]
+    Trust(#[from] InvalidTrust),
+    #[error("only tokens signed with HS256 can be verified yet: give such a key")]
+    NotYet,
 }
 
 /// Development: what is not set is made up, and everybody may read.
+///
+/// Pages of any origin may publish with a cookie (CF-25): in development they may anyhow, without
+/// one, through `/broadcast`.
 fn make_up(settings: &mut Settings) {
-    let key = settings
-        .publisher_jwt_key
-        .get_or_insert_with(Secret::random);
-    settings
-        .subscriber_jwt_key
-        .get_or_insert_with(|| key.clone());
-    settings.anonymous = true;
-    if settings.cors_origins.is_empty() {
-        settings.cors_origins.push(OriginPattern::any());
+    settings.subscriptions = true;
+    let access = &mut settings.access;
+    if access.publisher_jwt_key.is_none() && access.publisher_jwks_url.is_none() {
+        access.publisher_jwt_key = Some(Secret::random());
+        access.publisher_jwt_alg = None;
+    }
+    if access.subscriber_jwt_key.is_none() && access.subscriber_jwks_url.is_none() {
+        access.subscriber_jwt_key = access.publisher_jwt_key.clone();
+        access.subscriber_jwt_alg = access.publisher_jwt_alg.clone();
+        access.subscriber_jwks_url = access.publisher_jwks_url.clone();
+    }
+    if access.issuer.is_empty() && access.dialect != DialectName::D0 {
+        access.issuer.push(DEVELOPMENT_ISSUER.to_owned());
+    }
+    access.anonymous = true;
+    for origins in [&mut access.cors_origin, &mut access.publish_origin] {
+        if origins.is_empty() {
+            origins.push(OriginPattern::any());
+        }
     }
 }
+
+/// Whom the reference hub trusts too when nothing is said (CF-23).
+pub(super) const DEVELOPMENT_ISSUER: &str = "https://localhost";
 
 fn memory_config(settings: &Settings) -> memory::Config {
     let mut config = memory::Config::default();
@@ -114,19 +162,24 @@ fn hub_config(settings: &Settings) -> fanfare_hub::Config {
     config
 }
 
-fn server_config(settings: Settings) -> server::Config {
+fn server_config(settings: Settings, trust: &Trust) -> Result<server::Config, Unfit> {
     let mut config = server::Config::default();
-    config.dev = development_token(&settings).map(Dev::new);
-    config.publisher = settings.publisher_jwt_key.as_ref().map(Verifier::hs256);
-    config.subscriber = settings.subscriber_jwt_key.as_ref().map(Verifier::hs256);
-    config.anonymous = settings.anonymous;
-    config.cors_origins = Origins::new(settings.cors_origins);
-    config.publish_origins = Origins::new(settings.publish_origins);
-    config.cookie_name = settings.cookie_name;
+    config.dev = settings
+        .dev
+        .then(|| Dev::new(development_token(trust).unwrap_or_default()));
+    believe(trust, &mut config)?;
+    config.hub_path = settings.hub_path;
+    config.public_urls = settings.public_url;
+    config.subscriptions = settings.subscriptions;
+    let key = settings.web_hook_key;
+    config.web_hook = settings.web_hook.map(|url| WebHook { url, key });
     config.body_bytes_max = settings.body_bytes_max.0;
     config.batch_max = settings.batch_max;
     config.topics_max = settings.topics_max;
     config.selectors_max = settings.selectors_max;
+    config.matchers_max = settings.matchers_max;
+    config.subscribers_per_address_max = settings.subscribers_per_address_max;
+    config.subscribers_per_subject_max = settings.subscribers_per_subject_max;
     config.connections_max = settings.connections_max;
     config.head_timeout = settings.head_timeout.0;
     config.head_bytes_max = settings.head_bytes_max.0;
@@ -134,36 +187,83 @@ fn server_config(settings: Settings) -> server::Config {
     config.body_timeout = settings.body_timeout.0;
     config.retry_hint = settings.retry_hint;
     config.drain = settings.drain.0;
-    config
+    admit(settings.access, &mut config);
+    Ok(config)
+}
+
+/// Says in `config` how people are let in, all but their keys.
+fn admit(access: Access, config: &mut server::Config) {
+    config.dialects = match access.dialect {
+        DialectName::Both => Dialects::Both,
+        DialectName::D0 => Dialects::D0,
+        DialectName::D1 => Dialects::D1,
+    };
+    config.resource_identifier = access.resource_identifier;
+    config.anonymous = access.anonymous;
+    config.cors_origins = Origins::new(access.cors_origin);
+    config.publish_origins = Origins::new(access.publish_origin);
+    config.cookie_name = access.cookie_name;
+    config.access_cookie_name = access.access_cookie_name;
+    config.admin_token = access.admin_token;
+    config.revocations_max = access.revocations_max;
+}
+
+/// Says in `config` whose tokens are verified, and with what.
+fn believe(trust: &Trust, config: &mut server::Config) -> Result<(), Unfit> {
+    let verifier = |keys: &Option<Keys>| match keys {
+        None => Ok(None),
+        Some(Keys::One { key, algorithm }) if *algorithm == Algorithm::HS256 => {
+            Ok(Some(Verifier::hs256(key)))
+        }
+        Some(Keys::One { .. } | Keys::Set { .. }) => Err(Unfit::NotYet),
+    };
+    config.publisher = verifier(&trust.publisher)?;
+    config.subscriber = verifier(&trust.subscriber)?;
+    for issuer in &trust.issuers {
+        verifier(&issuer.publisher)?;
+        verifier(&issuer.subscriber)?;
+    }
+    Ok(())
 }
 
 /// A token that may publish everything and lasts as long as the key, that is, this process.
-fn development_token(settings: &Settings) -> Option<String> {
-    let key = settings
-        .publisher_jwt_key
-        .as_ref()
-        .filter(|_| settings.dev)?;
+///
+/// `None`: the key only verifies, or the hub takes no such tokens.
+fn development_token(trust: &Trust) -> Option<String> {
+    let Some(Keys::One { key, algorithm }) = &trust.publisher else {
+        return None;
+    };
     let everything = NewToken {
         publish: vec!["*".to_owned()],
         ..NewToken::default()
     };
-    mint(key, everything).ok()
+    let signs = *algorithm == Algorithm::HS256;
+    signs.then(|| mint(key, everything).ok()).flatten()
 }
 
-fn warnings(settings: &Settings) -> Vec<String> {
+fn warnings(settings: &Settings, trust: &Trust) -> Vec<String> {
     let mut warnings = Vec::new();
-    let keys = [
-        ("publisher-jwt-key", &settings.publisher_jwt_key),
-        ("subscriber-jwt-key", &settings.subscriber_jwt_key),
-    ];
-    for (name, key) in keys {
-        let short = |key: &Secret| key.reveal().len() < Secret::BYTES_ADVISED;
-        if key.as_ref().is_some_and(short) {
+    for (name, key) in secrets(&settings.access) {
+        if key.reveal() == DEMO_KEY && !settings.dev {
+            warnings.push(format!(
+                "{name} is the key of Mercure's examples, which everybody knows: whoever reaches \
+                 this hub can publish everything and read everything; take another, such as the \
+                 output of `openssl rand -base64 32`"
+            ));
+        } else if key.reveal().len() < Secret::BYTES_ADVISED {
             let advised = Secret::BYTES_ADVISED;
             warnings.push(format!(
                 "{name} has fewer than {advised} bytes and can be guessed"
             ));
         }
+    }
+    let plain = trust.key_sets().filter(|url| url.scheme() == "http");
+    let local = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let mut open = plain.filter(|url| !url.host_str().is_some_and(local));
+    if let Some(url) = open.next() {
+        warnings.push(format!(
+            "the keys at {url} come over plain HTTP, so whoever is on the way can swap them"
+        ));
     }
     if settings.dev && !settings.listen.ip().is_loopback() {
         warnings.push(format!(
@@ -172,12 +272,32 @@ fn warnings(settings: &Settings) -> Vec<String> {
         ));
     }
     // D0-C5: an answer that names `*` is one that a browser asks for without cookies.
-    let any = settings.cors_origins.contains(&OriginPattern::any());
+    let any = settings.access.cors_origin.contains(&OriginPattern::any());
     if any && !settings.dev {
-        warnings.push("cors-origins has `*`: pages of other origins cannot use cookies".to_owned());
+        warnings.push("cors-origin has `*`: pages of other origins cannot use cookies".to_owned());
     }
     warnings
 }
+
+/// Every key that tokens are verified with, and the setting that it stands in.
+fn secrets(access: &Access) -> impl Iterator<Item = (&'static str, &Secret)> {
+    let publisher = access.publisher_jwt_key.iter();
+    let subscriber = access.subscriber_jwt_key.iter();
+    let issuers = [
+        ("issuer-publisher-key", &access.issuer_publisher_key),
+        ("issuer-subscriber-key", &access.issuer_subscriber_key),
+    ];
+    let issuers = issuers.into_iter().flat_map(|(name, keys)| {
+        let keys = keys.iter().filter_map(|PerIssuer(key)| key.as_ref());
+        keys.map(move |key| (name, key))
+    });
+    let publisher = publisher.map(|key| ("publisher-jwt-key", key));
+    let subscriber = subscriber.map(|key| ("subscriber-jwt-key", key));
+    publisher.chain(subscriber).chain(issuers)
+}
+
+/// It stands in Mercure's documentation and in many who copied from there (CF-24).
+const DEMO_KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A length of time: a whole number and `ms`, `s`, `m`, `h` or `d`; or `0`.
+/// A length of time: whole numbers, each with `ms`, `s`, `m`, `h` or `d` (`1h30m`); or `0`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct TimeSpan(pub(crate) Duration);
 
@@ -13,16 +13,29 @@ impl FromStr for TimeSpan {
 
     fn from_str(text: &str) -> Result<Self, InvalidQuantity> {
         let invalid = InvalidQuantity::TimeSpan;
-        let (number, unit) = split(text).ok_or(invalid)?;
-        if unit.is_empty() && number == 0 {
+        if text == "0" {
             return Ok(Self(Duration::ZERO));
         }
-        let millis = TIME_UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .and_then(|(_, millis)| number.checked_mul(*millis))
-            .ok_or(invalid)?;
-        Ok(Self(Duration::from_millis(millis)))
+        let mut rest = text;
+        let mut sum = 0_u64;
+        loop {
+            let (number, tail) = split(rest).ok_or(invalid)?;
+            let end = tail.find(|c: char| c.is_ascii_digit());
+            let (unit, next) = tail
+                .split_at_checked(end.unwrap_or(tail.len()))
+                .ok_or(invalid)?;
+            let millis = TIME_UNITS
+                .iter()
+                .find(|(name, _)| *name == unit)
+                .and_then(|(_, millis)| number.checked_mul(*millis));
+            sum = millis
+                .and_then(|millis| sum.checked_add(millis))
+                .ok_or(invalid)?;
+            if next.is_empty() {
+                return Ok(Self(Duration::from_millis(sum)));
+            }
+            rest = next;
+        }
     }
 }
 
@@ -96,7 +109,10 @@ fn split(text: &str) -> Option<(u64, &str)> {
 /// A text that is no such quantity, or one that is too large.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum InvalidQuantity {
-    #[error("a length of time is a whole number and its unit, ms, s, m, h or d, such as 15s; or 0")]
+    #[error(
+        "a length of time is a whole number and its unit, ms, s, m, h or d, such as 15s, or several \
+         of them, such as 1h30m; or 0"
+    )]
     TimeSpan,
     #[error("a number of bytes is a whole number, alone or with KiB, MiB or GiB, such as 64MiB")]
     ByteCount,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Arg;
 
 use super::environment::variable_of;
-use super::loaded::{key_of, table};
+use super::loaded::{key_of, names_of, table};
 
 /// The page, in Markdown.
 pub(crate) fn page() -> String {
@@ -41,19 +41,21 @@ Every setting of `fanfare serve` can be given in three places. A flag beats a va
 beats the file, and the file beats the default. `fanfare check-config` prints what holds, and where
 each value came from.
 
-- **Flag**: `--stall-timeout 45s`.
-- **Variable**: `FANFARE_STALL_TIMEOUT=45s`. An empty variable counts as not set. The keys may also
-  stand in `MERCURE_PUBLISHER_JWT_KEY` and `MERCURE_SUBSCRIBER_JWT_KEY`.
+- **Flag**: `--stall-timeout 45s`. A setting that is a list can be given several times.
+- **Variable**: `FANFARE_STALL_TIMEOUT=45s`. An empty variable counts as not set. The `MERCURE_*`
+  variables of a Mercure hub are read too; `FANFARE_*` beats them:
+  [coming from Mercure](../migrate-from-mercure.md).
 - **File**: TOML, named by `--config FILE` or `FANFARE_CONFIG`, one key for each setting:
 
   ```toml
   stall-timeout = \"45s\"
-  cors-origins = [\"https://example.com\", \"https://*.example.org\"]
+  cors-origin = [\"https://example.com\", \"https://*.example.org\"]
   ```
 
 A key or a `FANFARE_` variable that does not exist is an error, and the message names the nearest
-one that does. Times are a whole number with `ms`, `s`, `m`, `h` or `d`; bytes a whole number, alone
-or with `KiB`, `MiB` or `GiB`.
+one that does. Times are a whole number with `ms`, `s`, `m`, `h` or `d`, or several of them (`1h30m`);
+bytes a whole number, alone or with `KiB`, `MiB` or `GiB`. Some settings have a second name, the one of
+Mercure's directive, which is as good in all three places.
 ";
 
 fn section(setting: &Arg) -> String {
@@ -76,7 +78,11 @@ fn section(setting: &Arg) -> String {
     if !defaults.is_empty() {
         _ = write!(section, ", default `{}`", defaults.join(","));
     }
-    section.push_str(".\n");
+    section.push('.');
+    for other in names_of(setting).skip(1) {
+        _ = write!(section, " Also `{other}`.");
+    }
+    section.push('\n');
     section
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{env, fs, process};
 
-use crate::program::{Ended, fanfare, fanfare_with};
+use crate::program::{Ended, fanfare, fanfare_with, refused, setting};
 
 /// A configuration file of its own for each test.
 struct File(PathBuf);
@@ -26,33 +26,13 @@ impl Drop for File {
     }
 }
 
-/// The value of `key` and its source, as `check-config` prints them.
-fn setting(ended: &Ended, key: &str) -> (String, String) {
-    let lines = || ended.stdout.lines();
-    let line = lines().find(|line| line.split_whitespace().next() == Some(key));
-    let line = line.unwrap_or_else(|| panic!("no {key} in {ended:?}"));
-    let (value, source) = line[key.len()..].trim_start().split_once(' ').unwrap();
-    (value.to_owned(), source.trim_start().to_owned())
-}
-
+#[track_caller]
 fn check(ended: &Ended, key: &str, value: &str, source: &str) {
     assert_eq!(
         setting(ended, key),
         (value.to_owned(), source.to_owned()),
         "{key}"
     );
-}
-
-#[track_caller]
-fn refused(ended: &Ended, code: i32, parts: &[&str]) {
-    assert_eq!(ended.code, Some(code), "{ended:?}");
-    for part in parts {
-        assert!(
-            ended.stderr.contains(part),
-            "no {part:?} in {}",
-            ended.stderr
-        );
-    }
 }
 
 #[test]
@@ -95,9 +75,57 @@ fn file_takes_text_numbers_booleans_and_lists() {
     assert_eq!(setting(&ended, "shards").0, "2");
     assert_eq!(setting(&ended, "retry-hint").0, "false");
     assert_eq!(setting(&ended, "body-bytes-max").0, "4096");
+    // By its other name; it is shown by its own.
     assert_eq!(
-        setting(&ended, "cors-origins").0,
+        setting(&ended, "cors-origin").0,
         "https://a.example,https://b.example"
+    );
+}
+
+#[test]
+fn other_names_are_as_good_in_all_three_places() {
+    let file = File::new("alias", "dev = true\nwrite-timeout = \"1h30m\"\n");
+    let variables = [("FANFARE_DISPATCH_TIMEOUT", "5s")];
+    let flags = [
+        "check-config",
+        "--config",
+        file.path(),
+        "--cors-origins=https://a.example",
+        "--cors-origin=https://b.example",
+    ];
+    let ended = fanfare_with(&variables, &flags);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let line = format!("{}, line 2", file.path());
+    check(&ended, "lifetime-max", "1h30m", &line);
+    check(&ended, "stall-timeout", "5s", "FANFARE_DISPATCH_TIMEOUT");
+    let origins = "https://a.example,https://b.example";
+    check(&ended, "cors-origin", origins, "command line");
+}
+
+#[test]
+fn setting_given_by_two_names_at_once_is_refused() {
+    let file = File::new("twice", "lifetime-max = \"1s\"\nwrite-timeout = \"2s\"\n");
+    let ended = fanfare(&["check-config", "--dev", "--config", file.path()]);
+    refused(&ended, 2, &["`lifetime-max`", "line 1", "line 2"]);
+    let variables = [
+        ("FANFARE_CORS_ORIGIN", "*"),
+        ("FANFARE_CORS_ORIGINS", "null"),
+    ];
+    let ended = fanfare_with(&variables, &["check-config", "--dev"]);
+    refused(
+        &ended,
+        2,
+        &[
+            "`cors-origin`",
+            "FANFARE_CORS_ORIGIN ",
+            "FANFARE_CORS_ORIGINS",
+        ],
+    );
+    let flags = ["--write-timeout=1s", "--lifetime-max=2s"];
+    refused(
+        &fanfare(&[&["check-config", "--dev"][..], &flags].concat()),
+        2,
+        &["--lifetime-max"],
     );
 }
 
@@ -167,30 +195,6 @@ fn empty_variable_is_not_set() {
 }
 
 #[test]
-fn mercure_variables_give_the_keys() {
-    let variables = [
-        ("MERCURE_PUBLISHER_JWT_KEY", "theirs"),
-        ("MERCURE_SUBSCRIBER_JWT_KEY", "theirs"),
-        ("FANFARE_SUBSCRIBER_JWT_KEY", "ours"),
-        ("MERCURE_EXTRA_DIRECTIVES", "anonymous"),
-    ];
-    let ended = fanfare_with(&variables, &["check-config"]);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    check(
-        &ended,
-        "publisher-jwt-key",
-        "[redacted]",
-        "MERCURE_PUBLISHER_JWT_KEY",
-    );
-    check(
-        &ended,
-        "subscriber-jwt-key",
-        "[redacted]",
-        "FANFARE_SUBSCRIBER_JWT_KEY",
-    );
-}
-
-#[test]
 fn keys_are_never_shown() {
     let file = File::new("secret", "publisher-jwt-key = \"hunter2\"\n");
     let variables = [("FANFARE_SUBSCRIBER_JWT_KEY", "hunter2")];
@@ -214,10 +218,19 @@ fn bad_value_in_the_file_names_file_line_and_key() {
         ("heartbeat = \"15 seconds\"", "15s"),
         ("broker = \"redis\"", "memory"),
         ("retry-hint = \"perhaps\"", "boolean"),
-        ("cors-origins = [\"https://a.example/\"]", "not even `/`"),
+        ("cors-origin = [\"https://a.example/\"]", "not even `/`"),
         ("cookie-name = \"a b\"", "letters"),
         ("listen = \"3000\"", "127.0.0.1:3000"),
         ("publisher-jwt-key = \"\"", "empty"),
+        ("publisher-jwt-alg = \"none\"", "RS256"),
+        ("publisher-jwt-alg = \"\"", "RS256"),
+        ("publisher-jwks-url = \"ftp://a.example/\"", "file URL"),
+        ("issuer = \"a.example\"", "absolute URL"),
+        ("resource-identifier = \"hub\"", "absolute URL"),
+        ("public-url = \"https://a.example/path\"", "host"),
+        ("hub-path = \"/events\"", "route of its own"),
+        ("dialect = \"d2\"", "both, d0, d1"),
+        ("web-hook = \"/hook\"", "http"),
         ("shards = [1, 2]", "one value"),
         ("shards = 1.5", "float"),
         ("heartbeat = 1979-05-27", "datetime"),

@@ -20,6 +20,7 @@ mod fixture;
 mod http2;
 mod lanes;
 mod limits;
+mod mercure_environment;
 mod operations;
 mod presence;
 mod program;

@@ -29,9 +29,29 @@ pub(crate) struct Ended {
 
 /// Runs `fanfare` with nothing in its environment but `variables`, until it ends.
 pub(crate) fn fanfare_with(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
-    let mut command = command(arguments);
-    command.envs(variables.iter().copied());
-    Program::spawn(command, "").wait()
+    Program::start_with(variables, arguments).wait()
+}
+
+/// The value of the setting `key` and its source, as `check-config` has printed them.
+pub(crate) fn setting(ended: &Ended, key: &str) -> (String, String) {
+    let lines = || ended.stdout.lines();
+    let line = lines().find(|line| line.split_whitespace().next() == Some(key));
+    let line = line.unwrap_or_else(|| panic!("no {key} in {ended:?}"));
+    let (value, source) = line[key.len()..].trim_start().split_once(' ').unwrap();
+    (value.to_owned(), source.trim_start().to_owned())
+}
+
+/// `fanfare` has ended with `code`, and stderr holds each of `parts`.
+#[track_caller]
+pub(crate) fn refused(ended: &Ended, code: i32, parts: &[&str]) {
+    assert_eq!(ended.code, Some(code), "{ended:?}");
+    for part in parts {
+        assert!(
+            ended.stderr.contains(part),
+            "no {part:?} in {}",
+            ended.stderr
+        );
+    }
 }
 
 /// Runs `fanfare` with nothing in its environment, until it ends.
@@ -53,7 +73,14 @@ fn command(arguments: &[&str]) -> Command {
 impl Program {
     /// Starts `fanfare` with nothing in its environment.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self::spawn(command(arguments), "")
+        Self::start_with(&[], arguments)
+    }
+
+    /// Starts `fanfare` with nothing in its environment but `variables`.
+    pub(crate) fn start_with(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let mut command = command(arguments);
+        command.envs(variables.iter().copied());
+        Self::spawn(command, "")
     }
 
     /// Starts what a person would paste into a shell.

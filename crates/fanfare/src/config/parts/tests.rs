@@ -5,7 +5,8 @@ use clap::FromArgMatches;
 use super::{Parts, Unfit};
 use crate::config::{Settings, table};
 
-const KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
+const KEY: &str = "a key for tests, with enough bytes for HMAC";
+const DEMO_KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
 
 fn parts(flags: &[&str]) -> Result<Parts, Unfit> {
     let matches = table().try_get_matches_from(flags).expect("valid flags");
@@ -40,8 +41,8 @@ fn every_setting_reaches_its_part() {
     let parts = with_keys(&[
         "--listen=[::1]:8080",
         "--anonymous",
-        "--cors-origins=https://cors.example",
-        "--publish-origins=https://publish.example",
+        "--cors-origin=https://cors.example",
+        "--publish-origin=https://publish.example",
         "--cookie-name=hub",
         "--heartbeat=11s",
         "--stall-timeout=12s",
@@ -108,10 +109,87 @@ fn every_setting_reaches_its_part() {
 }
 
 #[test]
+fn every_setting_of_the_protocol_reaches_the_server() {
+    let server = with_keys(&[
+        "--access-cookie-name=access",
+        "--hub-path=/hub",
+        "--public-url=https://hub.example",
+        "--resource-identifier=https://hub.example/hub",
+        "--dialect=d0",
+        "--subscriptions",
+        "--admin-token=the admin's",
+        "--revocations-max=34",
+        "--web-hook=https://hook.example/topics",
+        "--web-hook-key=the hook's",
+        "--matchers-max=35",
+        "--subscribers-per-address-max=36",
+        "--subscribers-per-subject-max=37",
+    ])
+    .server;
+    assert_eq!(server.access_cookie_name, "access");
+    assert_eq!(server.hub_path, "/hub");
+    assert_eq!(
+        server.public_urls,
+        ["https://hub.example".parse().expect("a URL")]
+    );
+    let identifier = server.resource_identifier.as_deref();
+    assert_eq!(identifier, Some("https://hub.example/hub"));
+    assert_eq!(server.dialects, fanfare::dialect::Dialects::D0);
+    assert!(server.subscriptions);
+    let secret = |text: &str| Some(text.parse().expect("a secret"));
+    assert_eq!(server.admin_token, secret("the admin's"));
+    let hook = server.web_hook.as_ref().expect("a web hook");
+    assert_eq!(hook.url.as_str(), "https://hook.example/topics");
+    assert_eq!(hook.key, secret("the hook's"));
+    assert_eq!((server.revocations_max, server.matchers_max), (34, 35));
+    let limits = (
+        server.subscribers_per_address_max,
+        server.subscribers_per_subject_max,
+    );
+    assert_eq!(limits, (36, 37));
+}
+
+#[test]
+fn op_01_other_names_mean_the_same() {
+    let hub = with_keys(&["--write-timeout=10m0s", "--dispatch-timeout=5s"]).hub;
+    assert_eq!(
+        (hub.lifetime_max, hub.stall_timeout),
+        (Duration::from_secs(600), Duration::from_secs(5))
+    );
+    let flags = [
+        "--max-request-body-size=2MiB",
+        "--cors-origins=https://a.example",
+        "--cors-origin=https://b.example",
+        "--publish-origins=https://c.example",
+        "--public-urls=https://hub.example",
+    ];
+    let server = with_keys(&flags).server;
+    assert_eq!(server.body_bytes_max, 2 << 20);
+    for origin in ["https://a.example", "https://b.example"] {
+        assert!(server.cors_origins.matches(origin), "{origin}");
+    }
+    assert!(server.publish_origins.matches("https://c.example"));
+    assert_eq!(server.public_urls.len(), 1);
+}
+
+#[test]
+fn cf_20_there_is_always_a_limit_on_bodies() {
+    let refused = parts(&["--dev", "--max-request-body-size=0"]).expect_err("no limit");
+    assert!(matches!(refused, Unfit::OutOfRange { key, .. } if key == "body-bytes-max"));
+}
+
+#[test]
+fn web_hook_key_alone_is_refused() {
+    let refused = parts(&["--dev", "--web-hook-key=k"]).expect_err("nothing to sign");
+    assert_eq!(refused, Unfit::HookKeyAlone);
+}
+
+#[test]
 fn hub_that_lets_nobody_in_is_refused() {
     let missing = |flags: &[&str]| match parts(flags) {
         Err(Unfit::Incomplete { missing }) => missing.len(),
-        Err(Unfit::OutOfRange { .. }) | Ok(_) => 0,
+        Err(other) => panic!("{other}"),
+        Ok(_) => 0,
     };
     assert_eq!(missing(&[]), 2);
     assert_eq!(missing(&["--anonymous"]), 1);
@@ -120,6 +198,18 @@ fn hub_that_lets_nobody_in_is_refused() {
     assert!(parts(&["--publisher-jwt-key=k", "--anonymous"]).is_ok());
     assert!(parts(&["--publisher-jwt-key=k", "--subscriber-jwt-key=k"]).is_ok());
     assert!(parts(&["--dev"]).is_ok());
+    // An issuer with keys is enough for a role, and one without is not.
+    let issuer = "--issuer=https://a.example";
+    assert_eq!(missing(&[issuer]), 2);
+    assert_eq!(missing(&[issuer, "--issuer-publisher-key=k"]), 1);
+    assert_eq!(
+        missing(&[issuer, "--issuer-publisher-key=k", "--anonymous"]),
+        0
+    );
+    assert_eq!(
+        missing(&[issuer, "--publisher-jwt-key=k", "--issuer-publisher-key=-"]),
+        1
+    );
 }
 
 #[test]
@@ -132,7 +222,7 @@ fn number_out_of_range_is_named_as_it_was_typed() {
 }
 
 #[test]
-fn development_lets_everybody_in() {
+fn cf_25_development_lets_everybody_in() {
     let server = parts(&["--dev"]).expect("nothing else is needed").server;
     let token = server.dev.expect("a development hub").publisher_token;
     let now = std::time::UNIX_EPOCH;
@@ -141,7 +231,8 @@ fn development_lets_everybody_in() {
     assert!(publish.matches(&fanfare_broker::Topic::parse("anything").expect("a topic")));
     assert!(server.anonymous);
     assert!(server.cors_origins.any());
-    assert!(server.publish_origins.is_empty());
+    assert!(server.publish_origins.any());
+    assert!(server.subscriptions);
 }
 
 #[test]
@@ -157,11 +248,38 @@ fn development_key_is_another_each_time() {
 }
 
 #[test]
+fn development_goes_with_each_dialect_and_with_given_origins() {
+    for flags in [&["--dev", "--dialect=d0"], &["--dev", "--dialect=d1"]] {
+        assert!(parts(flags).is_ok(), "{flags:?}");
+    }
+    let given = parts(&["--dev", "--publish-origin=https://a.example"]).expect("a hub");
+    assert!(!given.server.publish_origins.any());
+}
+
+#[test]
+fn cf_24_demo_key_is_taken_and_warned_of() {
+    let publisher = format!("--publisher-jwt-key={DEMO_KEY}");
+    let subscriber = format!("--subscriber-jwt-key={DEMO_KEY}");
+    let warnings = parts(&[&publisher, &subscriber]).expect("a hub").warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings.iter().all(|it| it.contains("everybody knows")),
+        "{warnings:?}"
+    );
+    assert!(!format!("{warnings:?}").contains(DEMO_KEY));
+    let dev = parts(&[&publisher, &subscriber, "--dev"]).expect("a hub");
+    assert_eq!(dev.warnings, Vec::<String>::new());
+    let issuer = format!("--issuer-publisher-key={DEMO_KEY}");
+    let flags = ["--issuer=https://a.example", "--anonymous", &issuer];
+    assert_eq!(parts(&flags).expect("a hub").warnings.len(), 1);
+}
+
+#[test]
 fn what_may_not_be_meant_is_said() {
     let warnings = |flags: &[&str]| parts(flags).expect("a hub").warnings.len();
     assert_eq!(warnings(&["--dev"]), 0);
     assert_eq!(warnings(&["--dev", "--listen=0.0.0.0:3000"]), 1);
     assert_eq!(warnings(&["--publisher-jwt-key=short", "--anonymous"]), 1);
     let key = format!("--publisher-jwt-key={KEY}");
-    assert_eq!(warnings(&[&key, "--anonymous", "--cors-origins=*"]), 1);
+    assert_eq!(warnings(&[&key, "--anonymous", "--cors-origin=*"]), 1);
 }

@@ -18,6 +18,11 @@ fn time_spans_are_read_and_written() {
     check("90s", 90_000, "90s");
     check("2h", 7_200_000, "2h");
     check("1d", 86_400_000, "1d");
+    // As Go writes them (CF-9).
+    check("1h30m", 5_400_000, "90m");
+    check("1m0s", 60_000, "1m");
+    check("0s", 0, "0");
+    check("1m30s500ms", 90_500, "90500ms");
     for bad in [
         "",
         "15",
@@ -29,6 +34,13 @@ fn time_spans_are_read_and_written() {
         "15S",
         " 15s",
         "15s ",
+        "1h30",
+        "1hm",
+        "h1",
+        "1h-30m",
+        "1h 30m",
+        "0h0",
+        "200000000000d200000000000d",
         "99999999999999999999s",
         "9999999999999999999d",
     ] {
