@@ -375,6 +375,62 @@ fn a_topic_with_a_password_is_found_by_prefix_too() {
     }
 }
 
+#[test]
+fn d1_m4_length_variables_and_expressions_are_bounded() {
+    let error = |text: &str| Selector::url_pattern(text, &hub_url()).unwrap_err();
+    let longest = format!("/{}", "a".repeat(Selector::BYTES_MAX - 1));
+    check(&longest, &[], &["/a"]);
+    let bytes = Selector::BYTES_MAX + 1;
+    assert_eq!(
+        error(&format!("{longest}a")),
+        InvalidSelector::TooLong { bytes }
+    );
+    assert_eq!(error(&"/*".repeat(33)), InvalidSelector::TooComplex);
+    assert_eq!(error("/((?:a{50}){50})"), InvalidSelector::Pattern);
+    let nested = format!("/({}a{})", "(?:".repeat(64), ")".repeat(64));
+    assert_eq!(error(&nested), InvalidSelector::Pattern);
+    let bytes = Selector::BYTES_MAX + 1;
+    let too_long = "a".repeat(bytes);
+    assert_eq!(
+        Selector::exact(&too_long),
+        Err(InvalidSelector::TooLong { bytes })
+    );
+}
+
+/// The slowest shapes that are let through, on the longest topic, stay far below a bound that a
+/// back-tracking engine would not reach in years.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the bound is in time")]
+fn s12_the_worst_patterns_compile_and_match_in_bounded_time() {
+    let started = std::time::Instant::now();
+    // No period, so that an automaton never finds the same state again.
+    let mut bits = 1_u64;
+    let noise = (1..Topic::BYTES_MAX).map(|_| {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if bits >> 63 == 0 { '-' } else { 'a' }
+    });
+    let topic = topic(&format!("/{}", noise.collect::<String>()));
+    for worst in [
+        "/(.*-.{100}x)",
+        "/((?:.*-){60}x)",
+        "/((?:(?:a|-)*)*x)",
+        &format!("/{}x", "*-".repeat(31)),
+    ] {
+        let bomb = Selector::url_pattern(worst, &hub_url()).unwrap();
+        assert!(!bomb.matches(&topic), "{worst}");
+    }
+    let refused = [
+        "(?:.?){2000}",
+        &"(?a".repeat(1000),
+        &"é(a".repeat(1000),
+        &"0|".repeat(2000),
+    ];
+    for worst in refused {
+        Selector::url_pattern(&format!("/({worst}"), &hub_url()).unwrap_err();
+    }
+    assert!(started.elapsed() < std::time::Duration::from_secs(2));
+}
+
 /// Parts of URLs and of patterns, and what may upset a parser.
 fn part() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
