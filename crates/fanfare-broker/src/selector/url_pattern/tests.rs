@@ -542,6 +542,76 @@ fn oracle(pattern: &str, topics: &[Topic]) -> Option<Vec<bool>> {
     Some(topics.iter().map(matches).collect())
 }
 
+/// Every kind of origin, path and rest against every other: a prefix that promises too much would
+/// hide a topic that the standard matches.
+#[test]
+fn no_prefix_hides_a_topic_that_the_standard_matches() {
+    let join = |origins: &[&str], paths: &[&str], rests: &[&str]| {
+        let mut all = Vec::new();
+        for origin in origins {
+            for path in paths {
+                all.extend(rests.iter().map(|rest| format!("{origin}{path}{rest}")));
+            }
+        }
+        all.retain(|text| !text.is_empty());
+        all
+    };
+    let host = "https://hub.example.com";
+    let topics = join(
+        &[
+            "",
+            host,
+            "https://HUB.example.com:443",
+            "https://hub.example.com:8080",
+            "foo:",
+            "https://u:p@hub.example.com",
+            "https://:p@hub.example.com:8080",
+            "file://",
+            "foo://a",
+            "http://hub.example.com",
+            "https://hub.example.com.",
+        ],
+        &["", "/", "/a", "/a/b", "/a/../a", "/%61", "/\u{e9}", "//a"],
+        &["", "?", "?a", "?a=b", "#", "#a", "?a#b"],
+    );
+    let topics: Vec<Topic> = topics.iter().map(|text| topic(text)).collect();
+    let patterns = join(
+        &[
+            "",
+            host,
+            "https://hub.example.com:*",
+            "https://*:8080",
+            "http{s}?://hub.example.com",
+            "https://hub.*.com",
+            "https://hub.example.com*",
+            "https://:h.example.com:8080",
+            "*://*",
+            r"https://u\:p@hub.example.com",
+            r"foo\:",
+            "foo://a",
+            "foo://",
+            "file://",
+            "*:*",
+        ],
+        &[
+            "", "/", "/a", "/a*", "/:x", "/a{/:x}?", "/*", "/\u{e9}", "/a/../a", "//a",
+        ],
+        &["", r"\?", r"\?a", r"\?a*", "#a", r"\?*#*"],
+    );
+    let mut met = 0;
+    for pattern in &patterns {
+        let Some(expected) = oracle(pattern, &topics) else {
+            continue;
+        };
+        let selector = Selector::url_pattern(pattern, &hub_url()).unwrap();
+        for (topic, expected) in topics.iter().zip(expected) {
+            assert_eq!(selector.matches(topic), expected, "{pattern:?} {topic:?}");
+            met += usize::from(expected);
+        }
+    }
+    assert!(met > 10_000, "only {met} of the pairs meet");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
