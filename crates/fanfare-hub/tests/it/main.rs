@@ -10,4 +10,5 @@ mod delivery;
 mod drain;
 mod hub;
 mod limits;
+mod privacy;
 mod resume;
