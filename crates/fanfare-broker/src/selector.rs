@@ -29,6 +29,12 @@ use crate::topic::Topic;
 /// `https://example.com/u/1/{id}` and `https://example.com/u/2/{id}` cost about 140 bytes each and
 /// one expression together. An expression of its own costs about 8 KiB and 20 to 50 µs, the largest
 /// 35 KiB and 0.5 ms; each thread that matches with it adds about as much again.
+///
+/// A URL pattern costs about 1 KiB and 15 µs, shared by all that are equal; a topic is resolved for it in
+/// 0.1 µs, the longest in 15 µs. Where a component holds more than one variable, or a custom
+/// group, it has an expression of its own: 8 KiB and 20 µs as a rule, 25 KiB and 1 ms at most, and
+/// at most 100 KiB for each thread that matches with it. The worst custom group that we compile
+/// takes 2 ms for the longest topic, if that was made for it.
 #[derive(Clone, Debug)]
 pub struct Selector(Arc<Compiled>);
 
@@ -90,10 +96,10 @@ pub enum InvalidSelector {
         /// How long it is.
         bytes: usize,
     },
-    /// Its template has more than [`Selector::VARIABLES_MAX`] variables, or needs a larger
+    /// It has more than [`Selector::VARIABLES_MAX`] variables, or its template needs a larger
     /// expression than we compile.
     #[error(
-        "the selector's template is too complex: it may have {} variables, and long text only before the first",
+        "the selector is too complex: it may have {} variables, and long text only before the first",
         Selector::VARIABLES_MAX
     )]
     TooComplex,
@@ -107,7 +113,8 @@ impl Selector {
     /// The longest selector, in bytes.
     pub const BYTES_MAX: usize = 4096;
 
-    /// The most variables of a template, over all its expressions.
+    /// The most variables of a template, over all its expressions, and of a URL pattern, where
+    /// each `:name`, `*`, `(…)` and `{…}` counts.
     pub const VARIABLES_MAX: usize = 32;
 
     /// Compiles `text`. A text that is no template is a raw string, never an error (D0-M6).
@@ -253,12 +260,20 @@ impl Rule {
         if template.variables > Selector::VARIABLES_MAX {
             return Err(InvalidSelector::TooComplex);
         }
+        let rest = Expression::shared(&expression::Source {
+            text: template.rest.clone(),
+            program_bytes_max: TEMPLATE_BYTES_MAX,
+        });
         Ok(Self::Template {
             prefix: template.prefix.into(),
-            rest: Expression::shared(&template.rest).ok_or(InvalidSelector::TooComplex)?,
+            rest: rest.ok_or(InvalidSelector::TooComplex)?,
         })
     }
 }
+
+/// The size of a template's compiled program; past it the template is too complex. Some 30
+/// variables fit.
+const TEMPLATE_BYTES_MAX: usize = 64 << 10;
 
 impl PartialEq for Selector {
     fn eq(&self, other: &Self) -> bool {

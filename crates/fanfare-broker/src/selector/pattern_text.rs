@@ -12,7 +12,7 @@ pub(super) fn check(text: &str) -> Result<(), InvalidSelector> {
     let mut scan = Scan {
         rest: text.chars(),
         variables: 0,
-        braces: 0,
+        in_braces: false,
         origin: Some(Origin::default()),
     };
     scan.run().ok_or(InvalidSelector::Pattern)?;
@@ -25,8 +25,8 @@ pub(super) fn check(text: &str) -> Result<(), InvalidSelector> {
 struct Scan<'a> {
     rest: Chars<'a>,
     variables: usize,
-    /// Open `{`.
-    braces: usize,
+    /// Behind a `{`, which holds no other.
+    in_braces: bool,
     /// `None` from the path on.
     origin: Option<Origin>,
 }
@@ -50,23 +50,24 @@ impl Scan<'_> {
                     self.variables += 1;
                     self.skip_expression()?;
                 }
-                '{' => {
+                '{' if !self.in_braces => {
                     self.variables += 1;
-                    self.braces += 1;
+                    self.in_braces = true;
                 }
-                '}' => self.braces = self.braces.saturating_sub(1),
+                '}' if self.in_braces => self.in_braces = false,
+                '{' | '}' => return None,
                 '*' => self.variables += 1,
                 ':' if self.rest.as_str().starts_with(begins_name) => self.variables += 1,
                 _ => {}
             }
-            if self.braces == 0 {
+            if !self.in_braces {
                 self.origin = match self.origin.take() {
                     Some(origin) => origin.push(meant)?,
                     None => None,
                 };
             }
         }
-        Some(())
+        (!self.in_braces).then_some(())
     }
 
     /// Goes behind the `)` that ends a custom group. `None` when there is none; the compiler would
@@ -94,6 +95,8 @@ impl Origin {
         match c {
             '[' => self.brackets += 1,
             ']' => self.brackets = self.brackets.checked_sub(1)?,
+            // What stood before it is the user's, not the host's.
+            '@' => self.brackets = 0,
             // The slashes of `https://` are not the path's.
             '/' if !matches!(self.previous, Some(':' | '/')) => return Some(None),
             _ => {}

@@ -8,7 +8,7 @@ use urlpattern::parser::RegexSyntax;
 use urlpattern::regexp::RegExp;
 use urlpattern::{UrlPatternInit, UrlPatternOptions};
 
-use super::expression::Expression;
+use super::expression::{self, Expression};
 use super::memo::Memo;
 use super::resolved_topic::ResolvedTopic;
 use super::{InvalidSelector, pattern_text};
@@ -217,7 +217,7 @@ impl<'a> Beginning<'a> {
 /// An expression that is compiled when it first matters, for most that the parser makes never do.
 #[derive(Debug)]
 struct LazyExpression {
-    source: String,
+    source: expression::Source,
     /// `None` inside: it is too large, or no expression.
     compiled: OnceLock<Option<Arc<Expression>>>,
 }
@@ -238,7 +238,10 @@ impl RegExp for LazyExpression {
 
     fn parse(pattern: &str, _flags: &str, _force_eval: bool) -> Result<Self, ()> {
         Ok(Self {
-            source: pattern.to_owned(),
+            source: expression::Source {
+                text: pattern.to_owned(),
+                program_bytes_max: COMPONENT_BYTES_MAX,
+            },
             compiled: OnceLock::new(),
         })
     }
@@ -249,9 +252,12 @@ impl RegExp for LazyExpression {
     }
 
     fn pattern_string(&self) -> &str {
-        &self.source
+        &self.source.text
     }
 }
+
+/// The size of a component's compiled program; past it the pattern is invalid.
+const COMPONENT_BYTES_MAX: usize = 12 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -62,6 +62,39 @@ fn d0_a10_a_private_event_needs_a_grant_on_any_of_its_topics() {
 }
 
 #[test]
+fn a_hidden_topic_hides_private_events_alone() {
+    let mut groups = Groups::default();
+    let hiding = Kind {
+        hidden: selectors(&["b"]),
+        ..kind(&["*"], &["*"])
+    };
+    assert_ne!(groups.join(&hiding), groups.join(&kind(&["*"], &["*"])));
+    let wants = |names: &[&str], private: bool| {
+        let mut topics = topics(names).into_iter();
+        let publication = Publication::new(topics.next().unwrap(), Event::new("x"));
+        let publication = topics.fold(publication, Publication::also);
+        hiding.wants(&if private {
+            publication.private()
+        } else {
+            publication
+        })
+    };
+    for (names, audience, count) in [
+        (&["a"][..], Audience::Private, 2),
+        (&["b"], Audience::Private, 1),
+        (&["a", "b"], Audience::Private, 1),
+        (&["a", "b"], Audience::Public, 2),
+    ] {
+        assert_eq!(groups.count(&topics(names), audience), count, "{names:?}");
+        assert_eq!(
+            wants(names, audience == Audience::Private),
+            count == 2,
+            "{names:?}"
+        );
+    }
+}
+
+#[test]
 fn a_group_hears_of_a_record_once_though_several_topics_and_selectors_meet() {
     let mut groups = Groups::default();
     let id = groups.join(&kind(&["a", "*", "b"], &[]));

@@ -11,4 +11,5 @@ mod drain;
 mod guests;
 mod hub;
 mod limits;
+mod privacy;
 mod resume;

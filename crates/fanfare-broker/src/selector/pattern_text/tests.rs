@@ -15,7 +15,12 @@ fn a_host_closes_no_bracket_that_is_not_open() {
         r"https:\/\/\]",
         "https://([)]/",
     ]);
-    refused(&["https://{[}]/", r"https://([\()]", "https:a]b/"]);
+    refused(&[
+        "https://{[}]/",
+        r"https://([\()]",
+        "https:a]b/",
+        "https://[@]",
+    ]);
     for text in [
         "https://[::1]:8080/a",
         "https://{[::1]}/",
@@ -33,6 +38,14 @@ fn custom_groups_are_closed_and_ascii() {
         "(", "(a", "((a)", "(?:a)", "()", "(\u{e9})", "(\\", r"(\é)", "\\",
     ]);
     for text in ["(a)", "(a(?:b)c)", r"(\)\()", "/([)])", ")"] {
+        assert_eq!(check(text), Ok(()), "{text:?}");
+    }
+}
+
+#[test]
+fn braces_are_closed_and_not_nested() {
+    refused(&["{", "/{a", "}", "{a}}", "{{a}}", "https://[}]{"]);
+    for text in ["{a}?{b}", r"\{", r"\}", "({)", "(a{2})"] {
         assert_eq!(check(text), Ok(()), "{text:?}");
     }
 }
