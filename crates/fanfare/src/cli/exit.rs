@@ -88,9 +88,11 @@ impl Failure {
     pub(super) fn unfit(error: Unfit) -> Self {
         let exit = match error {
             Unfit::Incomplete { .. } => Exit::Incomplete,
-            Unfit::OutOfRange { .. } | Unfit::HookKeyAlone | Unfit::Trust(_) | Unfit::NotYet => {
-                Exit::Usage
-            }
+            Unfit::OutOfRange { .. }
+            | Unfit::HookKeyAlone
+            | Unfit::Trust(_)
+            | Unfit::Key(_)
+            | Unfit::KeySet(_) => Exit::Usage,
         };
         Self::new(exit, error)
     }

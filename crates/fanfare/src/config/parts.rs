@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 
-use fanfare::auth::{NewToken, Secret, Verifier, mint};
+use fanfare::auth::{
+    Algorithm, InvalidKey, InvalidKeySet, Issuer, NewToken, Secret, Verifier, mint,
+};
 use fanfare::dialect::Dialects;
 use fanfare::origins::{OriginPattern, Origins};
 use fanfare::server::{self, Dev, WebHook};
 use fanfare_broker::memory;
 
 use super::access::{Access, DialectName, PerIssuer};
-use super::algorithm::Algorithm;
 use super::trust::{InvalidTrust, Keys, Trust};
 use super::{Settings, UnknownCursor};
 
@@ -99,8 +100,10 @@ pub(crate) enum Unfit {
     HookKeyAlone,
     #[error(transparent)]
     Trust(#[from] InvalidTrust),
-    #[error("only tokens signed with HS256 can be verified yet: give such a key")]
-    NotYet,
+    #[error("a key cannot be used: {0}")]
+    Key(#[from] InvalidKey),
+    #[error("a key set cannot be used: {0}")]
+    KeySet(#[from] InvalidKeySet),
 }
 
 /// Development: what is not set is made up, and everybody may read.
@@ -210,20 +213,25 @@ fn admit(access: Access, config: &mut server::Config) {
 
 /// Says in `config` whose tokens are verified, and with what.
 fn believe(trust: &Trust, config: &mut server::Config) -> Result<(), Unfit> {
-    let verifier = |keys: &Option<Keys>| match keys {
-        None => Ok(None),
-        Some(Keys::One { key, algorithm }) if *algorithm == Algorithm::HS256 => {
-            Ok(Some(Verifier::hs256(key)))
-        }
-        Some(Keys::One { .. } | Keys::Set { .. }) => Err(Unfit::NotYet),
-    };
+    let verifier = |keys: &Option<Keys>| keys.as_ref().map(verifier).transpose();
     config.publisher = verifier(&trust.publisher)?;
     config.subscriber = verifier(&trust.subscriber)?;
     for issuer in &trust.issuers {
-        verifier(&issuer.publisher)?;
-        verifier(&issuer.subscriber)?;
+        config.issuers.push(Issuer {
+            id: issuer.id.clone(),
+            publisher: verifier(&issuer.publisher)?.into_iter().collect(),
+            subscriber: verifier(&issuer.subscriber)?.into_iter().collect(),
+            authorization_server: issuer.authorization_server,
+        });
     }
     Ok(())
+}
+
+fn verifier(keys: &Keys) -> Result<Verifier, Unfit> {
+    Ok(match keys {
+        Keys::One { key, algorithm } => Verifier::new(key, *algorithm)?,
+        Keys::Set { url, algorithms } => Verifier::key_set(url.as_str(), algorithms.clone())?,
+    })
 }
 
 /// A token that may publish everything and lasts as long as the key, that is, this process.
@@ -237,7 +245,7 @@ fn development_token(trust: &Trust) -> Option<String> {
         publish: vec!["*".to_owned()],
         ..NewToken::default()
     };
-    let signs = *algorithm == Algorithm::HS256;
+    let signs = *algorithm == Algorithm::Hs256;
     signs.then(|| mint(key, everything).ok()).flatten()
 }
 

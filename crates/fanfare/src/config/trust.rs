@@ -1,11 +1,11 @@
 //! Whose tokens are believed, as the settings say: which keys serve which issuer and role.
 
-use fanfare::auth::Secret;
+use fanfare::auth::{Algorithm, Secret};
 use url::Url;
 
 use super::access::{Access, DialectName, PerIssuer};
 use super::address::KeySetUrl;
-use super::algorithm::{Algorithm, Algorithms};
+use super::algorithm::Algorithms;
 
 /// Everybody whose tokens are believed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -222,7 +222,7 @@ impl Source<'_> {
     fn one(self, key: &Secret) -> Result<Keys, InvalidTrust> {
         let names = self.names;
         let algorithm = match self.algorithms.map(|it| it.0.as_slice()) {
-            None => Algorithm::HS256,
+            None => Algorithm::Hs256,
             Some([algorithm]) => *algorithm,
             Some(_) => {
                 return Err(InvalidTrust::SeveralAlgorithms {

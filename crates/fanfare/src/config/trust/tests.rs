@@ -1,8 +1,8 @@
 use clap::FromArgMatches;
 
 use super::{InvalidTrust, Keys, Trust};
-use crate::config::algorithm::Algorithm;
 use crate::config::{Settings, table};
+use fanfare::auth::Algorithm;
 
 /// Whatever stands in it: here nobody verifies with it.
 const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n";
