@@ -59,6 +59,8 @@ pub(crate) enum Refusal {
     BadEscape,
     #[error("the broker cannot say what the last event is")]
     PresenceUnavailable,
+    #[error("what is to be revoked is told as {{\"jti\": …}} or {{\"sub\": …}}, perhaps with `iss` and `exp`: {0}")]
+    Order(String),
     #[error("no more revocations can be remembered; raise `revocations-max`")]
     TooManyRevocations,
     #[error("invalid `userId`: {0}")]
@@ -190,6 +192,7 @@ impl Refusal {
             | Self::Matcher(_)
             | Self::UnknownMatcher { .. }
             | Self::MatchType { .. }
+            | Self::Order(_)
             | Self::BadEscape
             | Self::TwoDialects
             | Self::UserId(_)

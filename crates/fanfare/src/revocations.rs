@@ -120,11 +120,11 @@ async fn revoke(server: &Server, parts: &Parts, body: Body) -> Result<Response<B
     server.admin(parts)?;
     let body = body::read(&server.config, &parts.headers, body).await?;
     let order: Order =
-        serde_json::from_slice(&body).map_err(|error| Refusal::Json(error.to_string()))?;
+        serde_json::from_slice(&body).map_err(|error| Refusal::Order(error.to_string()))?;
     let name = match (order.jti, order.sub) {
         (Some(id), None) => Name::Token(id),
         (None, Some(subject)) => Name::Subject(subject),
-        _ => return Err(Refusal::Json("name either `jti` or `sub`".to_owned())),
+        _ => return Err(Refusal::Order("it names one of the two".to_owned())),
     };
     let what = Revoked {
         issuer: order.iss,

@@ -26,4 +26,5 @@ mod presence;
 mod program;
 mod publishing;
 mod resuming;
+mod revoking;
 mod subscribing;
