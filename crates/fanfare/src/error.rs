@@ -59,7 +59,9 @@ pub(crate) enum Refusal {
     BadEscape,
     #[error("the broker cannot say what the last event is")]
     PresenceUnavailable,
-    #[error("what is to be revoked is told as {{\"jti\": …}} or {{\"sub\": …}}, perhaps with `iss` and `exp`: {0}")]
+    #[error(
+        "what is to be revoked is told as {{\"jti\": …}} or {{\"sub\": …}}, perhaps with `iss` and `exp`: {0}"
+    )]
     Order(String),
     #[error("no more revocations can be remembered; raise `revocations-max`")]
     TooManyRevocations,

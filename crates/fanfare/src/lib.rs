@@ -32,6 +32,7 @@ mod authority;
 mod cors;
 mod error;
 mod form;
+mod health;
 mod metadata;
 mod metrics;
 mod page;

@@ -9,7 +9,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
-use fanfare_broker::Health;
 use http::header::{
     CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS, X_XSS_PROTECTION,
@@ -19,14 +18,14 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, Version};
 
 use crate::auth::Role;
 use crate::dialect::Dialect;
-use crate::error::{Refusal, Style, into_body, plain, with_body};
+use crate::error::{Refusal, Style, into_body, with_body};
 use crate::form::Form;
 use crate::interest::QUERY;
 use crate::presence::api;
 use crate::server::{Config, Server};
 use crate::site::METADATA_PREFIX;
 use crate::subscribe::StreamRoute;
-use crate::{batch, body, broadcast, cors, metadata, page, publish, revocations};
+use crate::{batch, body, broadcast, cors, health, metadata, page, publish, revocations};
 
 /// Makes the router. Routes of roles that are not configured do not exist (D0-U3).
 pub(crate) fn router(server: &Arc<Server>) -> Router {
@@ -44,8 +43,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
     }
     let mut router = Router::new()
         .route(&config.hub_path, mercure)
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+        .merge(health::router())
         .route("/metrics", get(metrics));
     if subscribable {
         router = router.route("/events", get(events_stream));
@@ -179,23 +177,6 @@ async fn query_form(server: &Server, parts: &Parts, body: Body) -> Result<Form, 
     let mut form = Form::from_query(parts.uri.query().unwrap_or_default());
     form.extend(Form::from_body(&body)?);
     Ok(form)
-}
-
-/// The process answers.
-async fn healthz() -> Response<Body> {
-    into_body(plain(StatusCode::OK, "ok"))
-}
-
-/// It also takes publications and subscribers.
-async fn readyz(State(server): State<Arc<Server>>) -> Response<Body> {
-    let health = server.hub.health();
-    into_body(match health {
-        _ if server.draining() => plain(StatusCode::SERVICE_UNAVAILABLE, "draining"),
-        Health::Ready => plain(StatusCode::OK, "ready"),
-        Health::Degraded { why } => plain(StatusCode::OK, &format!("degraded: {why}")),
-        Health::Failed { why } => plain(StatusCode::SERVICE_UNAVAILABLE, &format!("failed: {why}")),
-        _ => plain(StatusCode::SERVICE_UNAVAILABLE, "unknown"),
-    })
 }
 
 async fn metrics(State(server): State<Arc<Server>>) -> Response<Body> {

@@ -13,6 +13,26 @@ async fn health_and_readiness() {
 }
 
 #[tokio::test]
+async fn op_13_health_by_mercures_paths() {
+    let server = serve(|_| {}).await;
+    for name in ["", "/default"] {
+        for question in ["live", "ready"] {
+            let answer = server
+                .get(&format!("/mercure/health{name}/{question}"))
+                .await;
+            assert_eq!(
+                (answer.status, answer.body.as_str()),
+                (200, r#"{"status":"ok"}"#)
+            );
+            assert_eq!(answer.field("content-type"), Some("application/json"));
+        }
+    }
+    assert_eq!(server.get("/mercure/health/other/ready").await.status, 404);
+    let post = "POST /mercure/health/ready HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert_eq!(server.ask(post).await.status, 405);
+}
+
+#[tokio::test]
 async fn op_14_metrics_by_both_names() {
     let server = serve(|_| {}).await;
     let _peer = server.subscribe("topic=a", "").await;

@@ -3,6 +3,7 @@
 use std::process::{Command, id};
 use std::time::Duration;
 
+use fanfare::auth::{NewToken, mint};
 use tokio::time::timeout;
 
 use crate::dev_hub::{DevHub, until};
@@ -13,7 +14,10 @@ use crate::program::Program;
 #[tokio::test]
 async fn peer_that_vanishes_in_its_own_network_is_gone_in_time() {
     let network = Network::make();
-    let hub = DevHub::start_with(&["--listen", &network.hub_address(), "--heartbeat", "1s"]);
+    let keys = ["--publisher-jwt-key", KEY, "--subscriber-jwt-key", KEY];
+    let address = network.hub_address();
+    let listen = ["--listen", &address, "--heartbeat", "1s"];
+    let hub = DevHub::start_with(&[&listen[..], &keys[..]].concat());
     let stream = format!("{}/events?topic=t", hub.url);
     let near = Program::paste(&format!("exec curl -sN '{stream}'"));
     let far = Program::paste(&network.inside(&format!("curl -sN '{stream}'")));
@@ -23,13 +27,32 @@ async fn peer_that_vanishes_in_its_own_network_is_gone_in_time() {
     hub.publish("t", "before");
     far.line_that(|line| line == "data: before");
     assert_eq!(hub.subscribers(), 2);
+    let watcher = Program::paste(&format!(
+        "exec curl -sN -H 'Authorization: Bearer {}' \
+         '{}/.well-known/mercure?topic=%2F.well-known%2Fmercure%2Fsubscriptions%2Ft%2F%7Bid%7D'",
+        all_seeing(),
+        hub.url
+    ));
+    watcher.line_that(|line| line == ":");
 
     network.cut();
-    let gone = until("one is gone", async || hub.subscribers() == 1);
+    // Who watches presence hears of it, too.
+    watcher.line_that(|line| line == "data:   \"active\": false");
+    let gone = until("one is gone", async || hub.subscribers() == 2);
     assert!(timeout(BOUND, gone).await.is_ok(), "not within {BOUND:?}");
     // The other noticed nothing.
     hub.publish("t", "after");
     near.line_that(|line| line == "data: after");
+}
+
+const KEY: &str = "a key for tests, with enough bytes for HMAC";
+
+fn all_seeing() -> String {
+    let token = NewToken {
+        subscribe: vec!["*".to_owned()],
+        ..NewToken::default()
+    };
+    mint(&KEY.parse().expect("a key"), token).expect("a token")
 }
 
 /// The next heartbeat, at most 1.2 s away, and two seconds to acknowledge it; the rest is for the
