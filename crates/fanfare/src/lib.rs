@@ -33,3 +33,11 @@ mod form;
 mod metrics;
 mod page;
 mod protocol_string;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "wired by the server once it counts who comes and goes"
+    )
+)]
+mod web_hook;
