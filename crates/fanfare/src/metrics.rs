@@ -1,5 +1,7 @@
 //! What the server counts, and `/metrics`.
 
+use std::sync::Arc;
+
 use fanfare_hub::{Counts, Hub};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
@@ -8,6 +10,8 @@ use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
+
+use crate::web_hook::Occupancy;
 
 /// The server's own counts, and the registry that shows them beside the hub's.
 ///
@@ -34,7 +38,7 @@ struct Role {
 }
 
 impl Metrics {
-    pub(crate) fn new(hub: Hub) -> Self {
+    pub(crate) fn new(hub: Hub, occupancy: Option<Arc<Occupancy>>) -> Self {
         let metrics = Self {
             registry: Registry::default(),
             connections: Gauge::default(),
@@ -44,10 +48,10 @@ impl Metrics {
             auth_failures: Family::default(),
             lifecycle_types: Counter::default(),
         };
-        metrics.registered(hub)
+        metrics.registered(hub, occupancy)
     }
 
-    fn registered(mut self, hub: Hub) -> Self {
+    fn registered(mut self, hub: Hub, occupancy: Option<Arc<Occupancy>>) -> Self {
         let server = self.registry.sub_registry_with_prefix("fanfare");
         server.register(
             "connections",
@@ -81,6 +85,10 @@ impl Metrics {
         );
         self.registry
             .register_collector(Box::new(HubCollector { hub }));
+        if let Some(occupancy) = occupancy {
+            self.registry
+                .register_collector(Box::new(HookCollector { occupancy }));
+        }
         self
     }
 
@@ -170,6 +178,46 @@ impl Collector for HubCollector {
                 let metric = family.encode_family(&label)?;
                 EncodeMetric::encode(&ConstCounter::new(value), metric)?;
             }
+        }
+        Ok(())
+    }
+}
+
+/// Reads what has come of the web hook's notices when somebody asks.
+#[derive(Debug)]
+struct HookCollector {
+    occupancy: Arc<Occupancy>,
+}
+
+impl Collector for HookCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let tally = self.occupancy.tally();
+        let (name, help) = (
+            "fanfare_web_hook_untold",
+            "Topics whose last change is untold.",
+        );
+        let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let untold = u64::try_from(tally.untold).unwrap_or(u64::MAX);
+        EncodeMetric::encode(&ConstGauge::new(untold), metric)?;
+        for (name, help, value) in [
+            (
+                "fanfare_web_hook_delivered",
+                "Notices that the receiver took.",
+                tally.delivered,
+            ),
+            (
+                "fanfare_web_hook_refused",
+                "Notices given up, for the receiver refused them.",
+                tally.refused,
+            ),
+            (
+                "fanfare_web_hook_failures",
+                "Attempts that failed and are made again.",
+                tally.failures,
+            ),
+        ] {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            EncodeMetric::encode(&ConstCounter::new(value), metric)?;
         }
         Ok(())
     }

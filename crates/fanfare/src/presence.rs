@@ -16,6 +16,7 @@ use crate::dialect::{Dialect, Dialects};
 use crate::error::Refusal;
 use crate::interest::Wanted;
 use crate::server::Config;
+use crate::web_hook::Occupancy;
 use document::Document;
 use roster::{Limits, Listed, Roster, Visitor};
 
@@ -33,6 +34,8 @@ pub(crate) struct Presence {
     dialects: Dialects,
     /// Whether comings and goings are published.
     published: bool,
+    /// Counts who listens to what, for the web hook.
+    occupancy: Option<Arc<Occupancy>>,
     /// Whether connections are limited by address or by subject.
     limited: bool,
     /// Whether somebody can send holders of tokens away.
@@ -45,7 +48,7 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, occupancy: Option<Arc<Occupancy>>) -> Self {
         let limits = Limits {
             per_address: config.subscribers_per_address_max,
             per_subject: config.subscribers_per_subject_max,
@@ -70,6 +73,7 @@ impl Presence {
             root,
             dialects: config.dialects,
             published,
+            occupancy,
             limited: limits.per_address > 0 || limits.per_subject > 0,
             revocable: config.admin_token.is_some(),
             limits,
@@ -102,7 +106,8 @@ impl Presence {
         address: Option<IpAddr>,
     ) -> Result<Option<Guest>, Refusal> {
         let holder = grant.and_then(Holder::of).map(Arc::new);
-        let needed = self.published || self.limited || self.revocable && holder.is_some();
+        let counted = self.limited || self.occupancy.is_some();
+        let needed = self.published || counted || self.revocable && holder.is_some();
         if !needed {
             return Ok(None);
         }
@@ -119,6 +124,7 @@ impl Presence {
     /// Tells of the arrival of guest `id`; the offset of the last event that does.
     pub(crate) async fn tell_arrival(&self, hub: &Hub, id: u64) -> Option<u64> {
         let visitor = self.roster().arrived(id)?;
+        self.count(&visitor, Occupancy::enter);
         let outcomes = hub.publish(self.news(&visitor, true)).await;
         let mut last = None;
         for outcome in outcomes {
@@ -143,18 +149,24 @@ impl Presence {
         loop {
             let mut news = Vec::new();
             for id in self.book.left().await {
-                let visitor = self.roster().leave(id);
-                news.extend(
-                    visitor
-                        .map(|it| self.news(&it, false))
-                        .into_iter()
-                        .flatten(),
-                );
+                let Some(visitor) = self.roster().leave(id) else {
+                    continue;
+                };
+                self.count(&visitor, Occupancy::leave);
+                news.extend(self.news(&visitor, false));
                 if news.len() >= BATCH {
                     publish_all(hub, std::mem::take(&mut news)).await;
                 }
             }
             publish_all(hub, news).await;
+        }
+    }
+
+    fn count(&self, visitor: &Visitor, change: fn(&Occupancy, &str)) {
+        if let Some(occupancy) = &self.occupancy {
+            for listed in visitor.subscriptions.iter() {
+                change(occupancy, listed.wanted.selector.as_str());
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use fanfare_broker::{Publication, PublishError, Receipt};
 use fanfare_hub::{Drained, Hub};
+use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use crate::origins::Origins;
 use crate::presence::Presence;
 use crate::revocations::Revocations;
 use crate::routes;
+use crate::web_hook::{Courier, Occupancy, WebHook};
 
 /// Who may do what, and how much of it; assign what differs from the default.
 ///
@@ -137,16 +139,6 @@ impl Default for Config {
     }
 }
 
-/// Who is told of topics that are listened to, and how they can be sure that it was this hub.
-#[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "any two values are valid")]
-pub struct WebHook {
-    /// Where it is posted to.
-    pub url: Url,
-    /// Signs each request; `None`: requests are not signed.
-    pub key: Option<Secret>,
-}
-
 /// What development mode adds.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -185,7 +177,9 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
-    let server = Arc::new(Server::new(hub, config));
+    let courier = config.web_hook.clone().map(Courier::new);
+    let occupancy = courier.as_ref().map(Courier::occupancy);
+    let server = Arc::new(Server::new(hub, config, occupancy));
     let acceptor = Acceptor::new(listener, Arc::clone(&server), routes::router(&server));
     let drain = async {
         shutdown.await;
@@ -194,6 +188,8 @@ pub async fn run(
     let departures = Arc::clone(&server);
     let departures = async move { departures.presence.tell_departures(&departures.hub).await };
     let departures = AbortOnDropHandle::new(server.connections.spawn(departures));
+    let courier = courier.map(|courier| courier.run(server.finish.clone()));
+    server.connections.spawn(OptionFuture::from(courier));
     let drained = tokio::select! {
         never = acceptor.run() => match never {},
         drained = drain => drained,
@@ -223,10 +219,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn new(hub: Hub, config: Config) -> Self {
+    fn new(hub: Hub, config: Config, occupancy: Option<Arc<Occupancy>>) -> Self {
         Self {
-            metrics: Metrics::new(hub.clone()),
-            presence: Presence::new(&config),
+            metrics: Metrics::new(hub.clone(), occupancy.clone()),
+            presence: Presence::new(&config, occupancy),
             revocations: Revocations::default(),
             hub,
             config,

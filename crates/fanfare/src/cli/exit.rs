@@ -91,6 +91,7 @@ impl Failure {
             Unfit::OutOfRange { .. }
             | Unfit::HookKeyAlone
             | Unfit::Trust(_)
+            | Unfit::WebHook(_)
             | Unfit::Key(_)
             | Unfit::KeySet(_) => Exit::Usage,
         };

@@ -7,7 +7,8 @@ use fanfare::auth::{
 };
 use fanfare::dialect::Dialects;
 use fanfare::origins::{OriginPattern, Origins};
-use fanfare::server::{self, Dev, WebHook};
+use fanfare::server::{self, Dev};
+use fanfare::web_hook::{InvalidWebHook, WebHook};
 use fanfare_broker::memory;
 
 use super::access::{Access, DialectName, PerIssuer};
@@ -87,7 +88,7 @@ fn check_requests(settings: &Settings) -> Result<(), Unfit> {
 }
 
 /// Why no hub can be made of settings that are each right by themselves.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Unfit {
     #[error(
         "without keys the hub would let nobody in: set {}; or try things out with --dev",
@@ -100,6 +101,8 @@ pub(crate) enum Unfit {
     HookKeyAlone,
     #[error(transparent)]
     Trust(#[from] InvalidTrust),
+    #[error(transparent)]
+    WebHook(#[from] InvalidWebHook),
     #[error("a key cannot be used: {0}")]
     Key(#[from] InvalidKey),
     #[error("a key set cannot be used: {0}")]
@@ -174,8 +177,9 @@ fn server_config(settings: Settings, trust: &Trust) -> Result<server::Config, Un
     config.hub_path = settings.hub_path;
     config.public_urls = settings.public_url;
     config.subscriptions = settings.subscriptions;
-    let key = settings.web_hook_key;
-    config.web_hook = settings.web_hook.map(|url| WebHook { url, key });
+    if let Some(url) = settings.web_hook {
+        config.web_hook = Some(WebHook::open(url, settings.web_hook_key.as_ref())?);
+    }
     config.body_bytes_max = settings.body_bytes_max.0;
     config.batch_max = settings.batch_max;
     config.topics_max = settings.topics_max;

@@ -28,3 +28,4 @@ mod publishing;
 mod resuming;
 mod revoking;
 mod subscribing;
+mod web_hooks;
