@@ -30,23 +30,15 @@ impl Server {
     ///
     /// It cannot be started, or ends or stays silent instead of being ready.
     pub(crate) async fn start(program: &Path, setup: Setup, key: &str) -> anyhow::Result<Self> {
-        let arguments = setup.arguments(key);
-        let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(&arguments)
-            .env_clear()
-            .stdin(Stdio::null())
+        let mut child = command(program, setup, key)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
+            .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         let stdout = child.stdout.take().context("the server has no stdout")?;
         let mut stdout = BufReader::new(stdout).lines();
         while let Some(line) = timeout(PATIENCE, stdout.next_line()).await?? {
             if let Some((_, authority)) = line.split_once(" is ready on http://") {
-                // Its log is of no use any more, and nobody would read it.
-                drop(child.stderr.take());
                 return Ok(Self {
                     authority: authority.trim_end().to_owned(),
                     setup,
@@ -56,10 +48,10 @@ impl Server {
                 });
             }
         }
-        let output = child.wait_with_output().await?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim_end().lines().last().unwrap_or_default();
-        bail!("the server ended before it was ready: {said}");
+        bail!(
+            "the server ended before it was ready: {}",
+            last_words(program, setup, key).await?
+        );
     }
 
     /// The hub that it is.
@@ -80,4 +72,23 @@ impl Server {
             tag,
         }
     }
+}
+
+fn command(program: &Path, setup: Setup, key: &str) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .args(setup.arguments(key))
+        .env_clear()
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// What the server says when it cannot start: it is started again, to be listened to.
+async fn last_words(program: &Path, setup: Setup, key: &str) -> anyhow::Result<String> {
+    let output = timeout(PATIENCE, command(program, setup, key).output()).await??;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.trim_end().lines().last();
+    Ok(last.unwrap_or_default().to_owned())
 }

@@ -55,19 +55,6 @@ impl Stream {
         }
     }
 
-    /// The next event that `fits`; those before it are somebody else's.
-    pub(crate) async fn event_that(
-        &mut self,
-        fits: impl Fn(&Received) -> bool,
-    ) -> Result<Received, Objection> {
-        loop {
-            let event = self.event().await?;
-            if fits(&event) {
-                return Ok(event);
-            }
-        }
-    }
-
     /// The event `id`; those before it are somebody else's.
     pub(crate) async fn event_of(&mut self, id: &str) -> Result<Received, Objection> {
         let mut others = 0;
