@@ -85,6 +85,10 @@ struct Args {
     #[arg(long)]
     heavy: bool,
 
+    /// Leave what has passed out of the table
+    #[arg(long)]
+    failures: bool,
+
     /// Print every rule with its cases, or why it has none, and end
     #[arg(long)]
     list: bool,
@@ -122,7 +126,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         let place = place(args).await?;
         anyhow::Ok(suite::run(&cases, &place, args.heavy).await)
     })?;
-    say(&report::table(&cases, &outcomes));
+    say(&report::table(&cases, &outcomes, args.failures));
     let mut is_passed = true;
     for dialect in [Dialect::D0, Dialect::D1, Dialect::Both] {
         if cases.iter().any(|case| case.dialect == dialect) {

@@ -21,7 +21,7 @@ pub(crate) async fn probe(mut hub: Hub, anonymous: Option<bool>) -> Result<Hub, 
         let speaks = hub.ask(&request).await?.status == 200;
         match dialect {
             Dialect::D1 => hub.offer.d1 = speaks,
-            _ => hub.offer.d0 = speaks,
+            Dialect::D0 | Dialect::Both => hub.offer.d0 = speaks,
         }
     }
     let spoken = if hub.offer.d0 {

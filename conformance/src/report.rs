@@ -5,10 +5,13 @@ use crate::hub::Dialect;
 use crate::rules;
 use crate::suite::Outcome;
 
-/// The table: a row for each case.
-pub(crate) fn table(cases: &[Case], outcomes: &[Outcome]) -> String {
+/// The table: a row for each case, or for those that have not passed.
+pub(crate) fn table(cases: &[Case], outcomes: &[Outcome], without_passed: bool) -> String {
     let mut table = row("RULES", "LEVEL", "RESULT", "CASE");
     for (case, outcome) in cases.iter().zip(outcomes) {
+        if without_passed && matches!(outcome, Outcome::Passed) {
+            continue;
+        }
         let result = match outcome {
             Outcome::Passed => "passed",
             Outcome::Failed { .. } if case.level.binds() => "FAILED",

@@ -60,7 +60,7 @@ const UNSEEN: [(&[&str], &str); 15] = [
         "discovery and encryption are the application's part, and the client's",
     ),
     (
-        &["D0-A12", "D1-A6"],
+        &["D0-A12"],
         "the application sets the cookie and chooses its attributes",
     ),
     (

@@ -56,9 +56,9 @@ impl Server {
 
     /// The hub that it is.
     pub(crate) fn hub(&self, tag: String) -> Hub {
-        let audience = match self.setup {
-            Setup::Pinned => PINNED.to_owned(),
-            _ => format!("http://{}{HUB}", self.authority),
+        let audience = match self.setup == Setup::Pinned {
+            true => PINNED.to_owned(),
+            false => format!("http://{}{HUB}", self.authority),
         };
         Hub {
             address: self.authority.clone(),

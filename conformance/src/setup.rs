@@ -111,26 +111,43 @@ impl Setup {
 
     /// The arguments of `fanfare serve` for it.
     pub(crate) fn arguments(self, key: &str) -> Vec<String> {
+        let all = [self.keys(key).as_slice(), self.features()].concat();
+        all.into_iter().map(str::to_owned).collect()
+    }
+
+    fn keys(self, key: &str) -> Vec<&str> {
         let publisher = ["--publisher-jwt-key", key, "--publisher-jwt-alg", "HS256"];
         let subscriber = ["--subscriber-jwt-key", key, "--subscriber-jwt-alg", "HS256"];
-        let issuer = ["--issuer", ISSUER];
-        let two_issuers = [
-            ["--issuer", ISSUER, "--issuer-publisher-key", key].as_slice(),
-            &["--issuer-subscriber-key", key],
-            &["--issuer", OTHER_ISSUER],
-            &["--issuer-publisher-key", OTHER_KEY],
-        ]
-        .concat();
-        let keys: &[&[&str]] = match self {
-            Self::NoIssuer => &[&publisher, &subscriber],
-            Self::TwoIssuers => &[&two_issuers],
-            Self::AnonymousOnly => &[&publisher, &issuer, &["--anonymous"]],
-            Self::PublisherOnly => &[&publisher, &issuer],
-            Self::SubscriberOnly => &[&subscriber, &issuer],
-            _ => &[&publisher, &subscriber, &issuer],
-        };
-        let more: &[&str] = match self {
-            Self::Anonymous => &["--anonymous"],
+        let issuer = ["--issuer", ISSUER].as_slice();
+        let own_keys = [
+            "--issuer-publisher-key",
+            key,
+            "--issuer-subscriber-key",
+            key,
+        ];
+        let other = [
+            "--issuer",
+            OTHER_ISSUER,
+            "--issuer-publisher-key",
+            OTHER_KEY,
+        ];
+        if self == Self::TwoIssuers {
+            return [issuer, &own_keys, &other].concat();
+        }
+        let without_publisher = self == Self::SubscriberOnly;
+        let without_subscriber = matches!(self, Self::AnonymousOnly | Self::PublisherOnly);
+        let parts = [
+            (publisher.as_slice(), !without_publisher),
+            (&subscriber, !without_subscriber),
+            (issuer, self != Self::NoIssuer),
+        ];
+        let given = parts.into_iter().filter(|(_, is_given)| *is_given);
+        given.flat_map(|(part, _)| part).copied().collect()
+    }
+
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Anonymous | Self::AnonymousOnly => &["--anonymous"],
             Self::Presence => &["--subscriptions"],
             Self::Origins => &[
                 "--cors-origin",
@@ -148,9 +165,8 @@ impl Setup {
             Self::Stoppable => &["--drain", "1s"],
             Self::Pinned => &["--resource-identifier", PINNED],
             Self::PublicUrl => &["--public-url", "https://hub.example"],
-            _ => &[],
-        };
-        let all = keys.iter().copied().chain([more]).flatten();
-        all.map(|argument| (*argument).to_owned()).collect()
+            Self::Keys | Self::Closed | Self::NoOrigins | Self::NoIssuer | Self::TwoIssuers => &[],
+            Self::PublisherOnly | Self::SubscriberOnly => &[],
+        }
     }
 }

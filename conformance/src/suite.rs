@@ -123,7 +123,8 @@ async fn run_group(
         Ok(server) => server,
         Err(error) => {
             let failed = |index| {
-                let expected = format!("a hub started with {}", shown(setup, key));
+                let arguments = setup.arguments("KEY").join(" ");
+                let expected = format!("a hub started with {arguments}");
                 let got = format!("{error:#}");
                 (index, Outcome::Failed { expected, got })
             };
@@ -131,11 +132,6 @@ async fn run_group(
         }
     };
     side_by_side(cases, |index| server.hub(format!("case-{index}"))).await
-}
-
-/// The arguments as a person may repeat them.
-fn shown(setup: Setup, key: &str) -> String {
-    setup.arguments(key).join(" ")
 }
 
 /// Runs `cases` at the same time, but not all of them.

@@ -20,9 +20,10 @@ impl Token {
     pub(crate) fn d0(key: &str, mercure: Value) -> Self {
         Self {
             header: json!({"alg": "HS256", "typ": "JWT"}),
-            claims: json!({ "mercure": mercure }),
+            claims: json!({}),
             key: key.as_bytes().to_vec(),
         }
+        .claim("mercure", mercure)
     }
 
     /// The newer dialect's, an access token after RFC 9068 (D1-A1, D1-A3).
@@ -37,10 +38,10 @@ impl Token {
                 "sub": "conformance",
                 "client_id": "conformance",
                 "jti": uuid::Uuid::new_v4().to_string(),
-                "authorization_details": details,
             }),
             key: key.as_bytes().to_vec(),
         }
+        .claim("authorization_details", details)
     }
 
     /// With another value of a claim.

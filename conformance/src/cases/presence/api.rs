@@ -9,6 +9,7 @@ use crate::hub::{Hub, SUBSCRIPTIONS, detail, encoded};
 use crate::objection::{Checked, holds, same};
 use crate::setup::Setup;
 
+#[expect(clippy::too_many_lines, reason = "a list, without control flow")]
 pub(super) fn cases() -> Vec<Case> {
     use Level::{Impl, Must, Own, Should};
     let mut cases: Vec<_> = [

@@ -11,6 +11,7 @@ use crate::setup::Setup;
 use crate::stream::Stream;
 use crate::token::Token;
 
+#[expect(clippy::too_many_lines, reason = "a list, without control flow")]
 pub(super) fn cases() -> Vec<Case> {
     use Level::{Impl, Must, Own};
     let mut cases: Vec<_> = [
