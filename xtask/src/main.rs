@@ -19,7 +19,7 @@ use command::Command;
 enum Task {
     /// Run everything that CI runs, cheapest first
     Test {
-        /// A step (format, tidy, clippy, tests, outside), or a part of the names of tests to run
+        /// A step (format, tidy, clippy, tests, conformance, outside), or a part of the names of tests to run
         word: Option<String>,
     },
     /// Hold the tree against its own rules
@@ -27,6 +27,12 @@ enum Task {
     /// Measure the hub beside the floor and a peer; without a name, on all workloads
     Bench {
         /// What the bench takes; `--help` tells
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Hold a Mercure hub, any hub, to the protocol's rules; `--serve` starts Fanfare for it
+    Conformance {
+        /// What the suite takes; `--help` tells
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -51,6 +57,7 @@ fn main() -> ExitCode {
         Task::Test { word } => test::run(word.as_deref()),
         Task::Tidy => tidy::run(),
         Task::Bench { arguments } => bench(&arguments),
+        Task::Conformance { arguments } => conformance(&arguments),
         Task::Sim(seeds) => simulate(&seeds),
     };
     match outcome {
@@ -65,6 +72,15 @@ fn main() -> ExitCode {
 fn bench(arguments: &[String]) -> anyhow::Result<()> {
     // The bench itself builds the servers that it measures.
     Command::cargo(["run", "--release", "--package", "fanfare-bench", "--"])
+        .arguments(arguments)
+        .run()
+}
+
+fn conformance(arguments: &[String]) -> anyhow::Result<()> {
+    if arguments.iter().any(|argument| argument == "--serve") {
+        Command::cargo(["build", "--package", "fanfare"]).run()?;
+    }
+    Command::cargo(["run", "--quiet", "--package", "fanfare-conformance", "--"])
         .arguments(arguments)
         .run()
 }

@@ -25,7 +25,7 @@ struct Step {
     work: fn(word: &str) -> anyhow::Result<()>,
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step {
         name: "format",
         has_tests: false,
@@ -45,6 +45,11 @@ const STEPS: [Step; 5] = [
         name: "tests",
         has_tests: true,
         work: tests,
+    },
+    Step {
+        name: "conformance",
+        has_tests: false,
+        work: |_| conformance(),
     },
     Step {
         name: "outside",
@@ -83,6 +88,14 @@ fn tests(word: &str) -> anyhow::Result<()> {
     tools::need(&[tools::CURL])?;
     Command::cargo(["test", "--workspace"])
         .arguments(Some(word).filter(|word| !word.is_empty()))
+        .run()
+}
+
+/// Mercure's rules, both dialects of them, against the real program.
+fn conformance() -> anyhow::Result<()> {
+    Command::cargo(["build", "--package", "fanfare"]).run()?;
+    Command::cargo(["run", "--quiet", "--package", "fanfare-conformance", "--"])
+        .arguments(["--serve", "--strict", "--failures"])
         .run()
 }
 
