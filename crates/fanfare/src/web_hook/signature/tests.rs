@@ -1,5 +1,8 @@
+use std::time::{Duration, UNIX_EPOCH};
+
 use super::{InvalidSigningKey, SigningKey};
 use crate::auth::Secret;
+use crate::web_hook::notice::{Notice, State};
 
 fn key(text: &str) -> Result<SigningKey, InvalidSigningKey> {
     SigningKey::new(&text.parse::<Secret>().unwrap())
@@ -15,6 +18,26 @@ fn standard_webhooks_vector() {
         r#"{"test": 2432232314}"#,
     );
     assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+}
+
+/// Its signature is from Python's `hmac`.
+#[test]
+fn the_example_of_the_reference_is_what_would_be_sent() {
+    let notice = Notice {
+        topic: "https://example.com/books/{id}".into(),
+        state: State::Occupied,
+        change: 17,
+        changed_at: UNIX_EPOCH + Duration::from_micros(1_795_253_248_900_249),
+    };
+    let id = "04bba2ad68c34666bbb704970dc1b569-17";
+    let key = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let signature = key.sign(id, 1_795_253_248, &notice.body());
+    let reference = include_str!("../../../../../docs/reference/web-hook.md");
+    let shown = format!(
+        "webhook-id: {id}\nwebhook-timestamp: 1795253248\nwebhook-signature: {signature}\n\n{}\n",
+        notice.body()
+    );
+    assert!(reference.contains(&shown), "{shown}");
 }
 
 /// Expected value from Python's `hmac`.
