@@ -13,34 +13,26 @@ use crate::fixture::serve;
 struct Receiver {
     listener: TcpListener,
     address: SocketAddr,
-    peer: Option<RawPeer>,
 }
 
 impl Receiver {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        Self {
-            listener,
-            address,
-            peer: None,
-        }
+        Self { listener, address }
     }
 
-    /// The next notice: its type, and its topic. The sender keeps its connection.
-    async fn notice(&mut self) -> (String, String) {
-        if self.peer.is_none() {
-            let (socket, _) = self.listener.accept().await.unwrap();
-            self.peer = Some(RawPeer::from_socket(socket));
-        }
-        let peer = self.peer.as_mut().unwrap();
+    /// The next notice, on a connection of its own: its type, and its topic.
+    async fn notice(&self) -> (String, String) {
+        let (socket, _) = self.listener.accept().await.unwrap();
+        let mut peer = RawPeer::from_socket(socket);
         let head = peer.read_until("\r\n\r\n").await;
         assert!(head.starts_with("POST /hook "), "{head}");
         let length = head
             .lines()
             .find_map(|it| it.strip_prefix("content-length: "));
         let body = peer.read_exactly(length.unwrap().parse().unwrap()).await;
-        peer.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+        peer.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await;
         let body: Value = serde_json::from_slice(&body).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         (text(&body["type"]), text(&body["data"]["topic"]))
@@ -49,7 +41,7 @@ impl Receiver {
 
 #[tokio::test]
 async fn first_subscriber_of_a_topic_and_the_end_of_the_last_are_told() {
-    let mut receiver = Receiver::start().await;
+    let receiver = Receiver::start().await;
     let url = format!("http://{}/hook", receiver.address).parse().unwrap();
     let hook = WebHook::open(url, None).unwrap();
     let server = serve(|config| config.web_hook = Some(hook)).await;
