@@ -183,7 +183,21 @@ async fn place(args: &Args) -> anyhow::Result<Place> {
         tag: uuid::Uuid::new_v4().to_string(),
     };
     match probe::probe(hub, args.anonymous).await {
-        Ok(hub) => Ok(Place::Given(Box::new(hub))),
+        Ok(hub) => {
+            // Else all would be skipped, and that looks like success.
+            let speaks = match args.dialect {
+                None => hub.offer.d0 || hub.offer.d1,
+                Some(Dialect::D0) => hub.offer.d0,
+                Some(Dialect::D1) => hub.offer.d1,
+                Some(Dialect::Both) => hub.offer.d0 && hub.offer.d1,
+            };
+            ensure!(
+                speaks,
+                "{url} takes no token of this key, or does not speak the dialect; see --key, \
+                 --issuer and --audience"
+            );
+            Ok(Place::Given(Box::new(hub)))
+        }
         Err(Objection::Failed { expected, got }) => bail!("{url}: wanted {expected}, got {got}"),
         Err(Objection::Inapplicable(why)) => bail!("{url}: {why}"),
     }

@@ -7,6 +7,12 @@ use crate::suite::Outcome;
 
 /// The table: a row for each case, or for those that have not passed.
 pub(crate) fn table(cases: &[Case], outcomes: &[Outcome], without_passed: bool) -> String {
+    let widths = cases.iter().map(|case| case.rules.join(" ").len());
+    let width = widths.max().unwrap_or_default();
+    let row = |rules: &str, level: &str, result: &str, case: &str| {
+        let row = format!("{rules:<width$}  {level:<6} {result:<8} {case}");
+        format!("{}\n", row.trim_end())
+    };
     let mut table = row("RULES", "LEVEL", "RESULT", "CASE");
     for (case, outcome) in cases.iter().zip(outcomes) {
         if without_passed && matches!(outcome, Outcome::Passed) {
@@ -30,11 +36,6 @@ pub(crate) fn table(cases: &[Case], outcomes: &[Outcome], without_passed: bool) 
         }
     }
     table
-}
-
-fn row(rules: &str, level: &str, result: &str, case: &str) -> String {
-    let row = format!("{rules:<22} {level:<6} {result:<8} {case}");
-    format!("{}\n", row.trim_end())
 }
 
 /// How many cases of a dialect ended how.

@@ -34,6 +34,8 @@ pub(crate) enum Setup {
     Anonymous,
     /// Presence.
     Presence,
+    /// No presence.
+    NoPresence,
     /// An origin that may read, and one that may publish with a cookie.
     Origins,
     /// Every origin.
@@ -70,6 +72,7 @@ impl Setup {
             Self::Closed => (!offer.anonymous, "the hub admits anonymous subscribers"),
             Self::Anonymous => (offer.anonymous, "the hub admits no anonymous subscribers"),
             Self::Presence => (offer.presence, "the hub has no presence"),
+            Self::NoPresence => (!offer.presence, "the hub has presence"),
             Self::Origins => (
                 offer.cors_origin.is_some() && offer.publish_origin.is_some(),
                 "no origin is known that may read and publish; see --cors-origin",
@@ -165,8 +168,8 @@ impl Setup {
             Self::Stoppable => &["--drain", "1s"],
             Self::Pinned => &["--resource-identifier", PINNED],
             Self::PublicUrl => &["--public-url", "https://hub.example"],
-            Self::Keys | Self::Closed | Self::NoOrigins | Self::NoIssuer | Self::TwoIssuers => &[],
-            Self::PublisherOnly | Self::SubscriberOnly => &[],
+            Self::Keys | Self::Closed | Self::NoPresence | Self::NoOrigins => &[],
+            Self::NoIssuer | Self::TwoIssuers | Self::PublisherOnly | Self::SubscriberOnly => &[],
         }
     }
 }

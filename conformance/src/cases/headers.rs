@@ -38,7 +38,7 @@ fn url_space() -> Vec<Case> {
             "without presence its paths are 404",
             no_presence,
         )
-        .on(Setup::Closed),
+        .on(Setup::NoPresence),
         Case::new(
             Impl,
             &["D0-U6"],
@@ -109,7 +109,7 @@ fn metadata() -> Vec<Case> {
             "without presence the metadata document says nothing of it",
             |hub| tells_of_presence(hub, None),
         )
-        .on(Setup::Closed),
+        .on(Setup::NoPresence),
         Case::new(
             Impl,
             &["D1-D2", "D1-A4"],

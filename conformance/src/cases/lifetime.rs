@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
             "a subscriber that reads nothing holds up nobody, and misses nothing in the end",
             slow_reader,
         )
-        .map(|case| case.on(Setup::Closed).alone().heavy()),
+        .map(|case| case.alone().heavy()),
     ]
     .into_iter()
     .flatten()

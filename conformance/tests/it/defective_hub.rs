@@ -176,9 +176,10 @@ impl Hub {
     }
 
     fn matches(&self, selectors: &[String], topic: &str) -> bool {
-        selectors.iter().any(|selector| match self.defect {
-            Defect::FoldsCase => selector == "*" || selector.eq_ignore_ascii_case(topic),
-            _ => selector == "*" || selector == topic,
+        let folds_case = self.defect == Defect::FoldsCase;
+        selectors.iter().any(|selector| {
+            let folded = folds_case && selector.eq_ignore_ascii_case(topic);
+            selector == "*" || selector == topic || folded
         })
     }
 

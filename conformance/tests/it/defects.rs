@@ -101,21 +101,31 @@ fn d0_m2_topics_compared_without_case() {
 }
 
 #[test]
-fn a_wrong_key_skips_and_does_not_pass() {
+fn a_wrong_key_is_told_and_passes_nothing() {
+    let url = start(Defect::None);
+    for more in [
+        &["--key", "not the key of this hub, but long"][..],
+        &["--key", KEY, "--dialect", "d1"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_fanfare-conformance"))
+            .args(["--url", &url, "D0-W1", "D1-S8"])
+            .args(more)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+    }
+}
+
+#[test]
+fn the_other_dialect_is_skipped() {
     let url = start(Defect::None);
     let output = Command::new(env!("CARGO_BIN_EXE_fanfare-conformance"))
-        .args([
-            "--url",
-            &url,
-            "--key",
-            "not the key of this hub, but long",
-            "D0-W1",
-        ])
+        .args(["--url", &url, "--key", KEY, "D1-T2"])
         .output()
         .unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(
-        printed.contains("0 passed, 0 failed, 1 skipped"),
+        printed.contains("conformance d1: 0 passed, 0 failed, 1 skipped"),
         "{printed}"
     );
 }

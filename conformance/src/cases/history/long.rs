@@ -5,7 +5,6 @@ use futures_util::future::try_join_all;
 use crate::case::{Case, Level};
 use crate::hub::Hub;
 use crate::objection::{Checked, Objection, holds};
-use crate::setup::Setup;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -15,7 +14,6 @@ pub(super) fn cases() -> Vec<Case> {
             "with more than 10,000 stored any cursor is found, and all that follows is sent",
             long,
         )
-        .on(Setup::Closed)
         .alone()
         .heavy(),
     ]

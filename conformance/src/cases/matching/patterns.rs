@@ -71,6 +71,7 @@ const ABSOLUTE: &[(&str, &str, bool)] = &[
     (BOOKS, "https://example.com/books/1?x=1", true),
     (BOOKS, "https://example.com/books/1#f", true),
     (BOOKS, "http://example.com/books/1", false),
+    (BOOKS, "https://example.com/a/books/1", false),
     (BOOKS, "http://[bad", false),
     ("https://example.com/*", "https://example.com/a/b/c", true),
     ("https://example.com:443/a", "https://example.com/a", true),
