@@ -133,6 +133,8 @@ impl Setup {
             OTHER_ISSUER,
             "--issuer-publisher-key",
             OTHER_KEY,
+            "--issuer-subscriber-key",
+            "-",
         ];
         if self == Self::TwoIssuers {
             return [issuer, &own_keys, &other].concat();

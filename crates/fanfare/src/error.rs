@@ -29,8 +29,8 @@ pub(crate) enum Refusal {
     },
     #[error("a request for another host than those that this hub serves")]
     Misdirected,
-    #[error("`topic` belongs to Mercure 0.x and `match…` to 1.0; use one of them")]
-    TwoDialects,
+    #[error("`topic` belongs to Mercure 0.x and {matcher:?} to 1.0; use one of them")]
+    TwoDialects { matcher: String },
     #[error("the token's `subscribe` does not cover the topic `user/{user_id}`")]
     UserNotGranted { user_id: String },
     #[error(
@@ -196,7 +196,7 @@ impl Refusal {
             | Self::MatchType { .. }
             | Self::Order(_)
             | Self::BadEscape
-            | Self::TwoDialects
+            | Self::TwoDialects { .. }
             | Self::UserId(_)
             | Self::TwoCursors
             | Self::Form(_)

@@ -42,13 +42,15 @@ pub(crate) fn dialect_of(
         Dialects::D1 => return Ok(Some(Dialect::D1)),
         Dialects::Both => {}
     }
-    let topic = form.has("topic");
-    let matcher = query || form.names().any(is_matcher);
-    match (topic, matcher) {
-        (true, true) => Err(Refusal::TwoDialects),
-        (true, false) => Ok(Some(Dialect::D0)),
-        (false, true) => Ok(Some(Dialect::D1)),
-        (false, false) => Ok(None),
+    let matcher = form.names().find(|name| is_matcher(name));
+    let matcher = matcher.or(query.then_some(b"QUERY"));
+    match (form.has("topic"), matcher) {
+        (true, Some(matcher)) => Err(Refusal::TwoDialects {
+            matcher: shown(matcher),
+        }),
+        (true, None) => Ok(Some(Dialect::D0)),
+        (false, Some(_)) => Ok(Some(Dialect::D1)),
+        (false, None) => Ok(None),
     }
 }
 
@@ -75,7 +77,7 @@ pub(crate) fn matchers(
 ) -> Result<Vec<Wanted>, Refusal> {
     let known = |name: &[u8]| PARAMETERS.iter().any(|known| known.as_bytes() == name);
     if let Some(unknown) = form.names().find(|name| is_matcher(name) && !known(name)) {
-        let name = String::from_utf8_lossy(unknown).chars().take(64).collect();
+        let name = shown(unknown);
         return Err(Refusal::UnknownMatcher { name });
     }
     let mut wanted = Vec::new();
@@ -104,6 +106,11 @@ const PARAMETERS: [&str; 3] = ["match", "match_exact", "match_urlpattern"];
 fn is_matcher(name: &[u8]) -> bool {
     let start = name.get(..5).unwrap_or_default();
     start.eq_ignore_ascii_case(b"match")
+}
+
+/// A stranger's name, cut.
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).chars().take(64).collect()
 }
 
 impl Wanted {

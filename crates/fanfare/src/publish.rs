@@ -22,6 +22,11 @@ use crate::site::Site;
 
 /// Answers `POST /.well-known/mercure`.
 pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    let answer = answer(Arc::clone(&server), request);
+    server.see_through(answer).await
+}
+
+async fn answer(server: Arc<Server>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let style = Style::Mercure(server.usual_dialect());
     let answer = match server.publisher(&parts).await {
@@ -139,10 +144,16 @@ pub(crate) fn is_form(headers: &HeaderMap) -> Result<bool, Refusal> {
         return Ok(false);
     };
     let text = field.to_str().map_err(|_| Refusal::ContentType)?;
-    let essence = text.split(';').next().unwrap_or_default().trim();
+    let mut parts = text.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
     let (kind, subtype) = essence.split_once('/').ok_or(Refusal::ContentType)?;
     let is_token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);
-    if !is_token(kind) || !is_token(subtype) {
+    let is_parameter = |text: &str| {
+        let (name, value) = text.split_once('=').unwrap_or_default();
+        is_token(name) && (is_token(value) || value.starts_with('"'))
+    };
+    let well_formed = parts.all(|text| text.is_empty() || is_parameter(text));
+    if !is_token(kind) || !is_token(subtype) || !well_formed {
         return Err(Refusal::ContentType);
     }
     Ok(essence.eq_ignore_ascii_case("application/x-www-form-urlencoded"))

@@ -180,7 +180,7 @@ async fn costly_pattern(hub: Hub) -> Checked {
         200 => Some(hub.open(&request).await?),
         _ => None,
     };
-    let topic = hub.topic(&"a".repeat(3000));
+    let topic = hub.topic(&"a".repeat(1900));
     let mut other = hub.subscribe(&[&topic]).await?;
     let began = clock::now();
     hub.mark(&topic, &hub.id("after")).await?;

@@ -11,6 +11,8 @@ pub(super) fn start(level: &str, format: LogFormat, environment: &Environment) {
     let colour = io::stderr().is_terminal() && !environment.has("NO_COLOR");
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
+        // Told on stderr too, it would panic when nobody reads that any more.
+        .log_internal_errors(false)
         .with_writer(io::stderr)
         .with_ansi(colour);
     match format {

@@ -41,7 +41,10 @@ impl Parts {
             make_up(&mut settings);
         }
         let trust = Trust::new(&settings.access)?;
-        check_roles(&settings, &trust)?;
+        let missing = missing_roles(&settings, &trust);
+        if missing.len() > 1 {
+            return Err(Unfit::Incomplete { missing });
+        }
         let hub = hub_config(&settings);
         hub.check().map_err(|invalid| Unfit::OutOfRange {
             key: invalid.field.replace('_', "-"),
@@ -52,14 +55,15 @@ impl Parts {
             listen: settings.listen,
             memory: memory_config(&settings),
             hub,
-            warnings: warnings(&settings, &trust),
+            warnings: warnings(&settings, &trust, &missing),
             server: server_config(settings, &trust)?,
         })
     }
 }
 
-/// Whether somebody could publish, and somebody subscribe.
-fn check_roles(settings: &Settings, trust: &Trust) -> Result<(), Unfit> {
+/// What would let somebody publish, and somebody subscribe, where nobody can. A role that nobody
+/// plays does not exist (D0-U3); a hub without either would be of no use.
+fn missing_roles(settings: &Settings, trust: &Trust) -> Vec<&'static str> {
     let mut missing = Vec::new();
     if !trust.publishers() {
         missing.push("`publisher-jwt-key` (FANFARE_PUBLISHER_JWT_KEY)");
@@ -67,10 +71,7 @@ fn check_roles(settings: &Settings, trust: &Trust) -> Result<(), Unfit> {
     if !trust.subscribers() && !settings.access.anonymous {
         missing.push("`subscriber-jwt-key` (FANFARE_SUBSCRIBER_JWT_KEY) or `anonymous`");
     }
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(Unfit::Incomplete { missing }),
-    }
+    missing
 }
 
 fn check_requests(settings: &Settings) -> Result<(), Unfit> {
@@ -253,8 +254,9 @@ fn development_token(trust: &Trust) -> Option<String> {
     signs.then(|| mint(key, everything).ok()).flatten()
 }
 
-fn warnings(settings: &Settings, trust: &Trust) -> Vec<String> {
-    let mut warnings = Vec::new();
+fn warnings(settings: &Settings, trust: &Trust, missing: &[&str]) -> Vec<String> {
+    let nobody = |needs| format!("one role does not exist on this hub: there is no {needs}");
+    let mut warnings: Vec<String> = missing.iter().map(nobody).collect();
     for (name, key) in secrets(&settings.access) {
         if key.reveal() == DEMO_KEY && !settings.dev {
             warnings.push(format!(

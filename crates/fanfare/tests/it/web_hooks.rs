@@ -32,7 +32,8 @@ impl Receiver {
             .lines()
             .find_map(|it| it.strip_prefix("content-length: "));
         let body = peer.read_exactly(length.unwrap().parse().unwrap()).await;
-        peer.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await;
+        peer.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            .await;
         let body: Value = serde_json::from_slice(&body).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         (text(&body["type"]), text(&body["data"]["topic"]))

@@ -184,11 +184,15 @@ fn web_hook_key_alone_is_refused() {
 }
 
 #[test]
-fn hub_that_lets_nobody_in_is_refused() {
+fn d0_u3_role_may_be_missing_and_both_may_not() {
     let missing = |flags: &[&str]| match parts(flags) {
         Err(Unfit::Incomplete { missing }) => missing.len(),
+        Ok(parts) => parts
+            .warnings
+            .iter()
+            .filter(|it| it.contains("role"))
+            .count(),
         Err(other) => panic!("{other}"),
-        Ok(_) => 0,
     };
     assert_eq!(missing(&[]), 2);
     assert_eq!(missing(&["--anonymous"]), 1);
