@@ -137,5 +137,5 @@ pub enum TokenError {
     NotYetValid,
 }
 
-#[cfg(any())]
+#[cfg(test)]
 mod tests;
