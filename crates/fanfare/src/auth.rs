@@ -138,4 +138,6 @@ pub enum TokenError {
 }
 
 #[cfg(test)]
+mod test_keys;
+#[cfg(test)]
 mod tests;

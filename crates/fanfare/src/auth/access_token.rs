@@ -157,3 +157,6 @@ impl OneOrMany {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
+    ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED, ECDSA_P521_SHA512_FIXED_SIGNING,
+    EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    RSA_PKCS1_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
+    RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaParameters,
+};
+
 /// An algorithm of RFC 7518 §3.1 or RFC 8037. `none` is not one of them (S3).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -91,6 +101,31 @@ impl Algorithm {
             Self::EdDsa => Kind::Ed25519,
         }
     }
+
+    /// What the cryptographic library calls it.
+    pub(super) fn scheme(self) -> Scheme {
+        match self {
+            Self::Hs256 => Scheme::Hmac(hmac::HMAC_SHA256),
+            Self::Hs384 => Scheme::Hmac(hmac::HMAC_SHA384),
+            Self::Hs512 => Scheme::Hmac(hmac::HMAC_SHA512),
+            Self::Rs256 => Scheme::Rsa(&RSA_PKCS1_2048_8192_SHA256, &RSA_PKCS1_SHA256),
+            Self::Rs384 => Scheme::Rsa(&RSA_PKCS1_2048_8192_SHA384, &RSA_PKCS1_SHA384),
+            Self::Rs512 => Scheme::Rsa(&RSA_PKCS1_2048_8192_SHA512, &RSA_PKCS1_SHA512),
+            Self::Ps256 => Scheme::Rsa(&RSA_PSS_2048_8192_SHA256, &RSA_PSS_SHA256),
+            Self::Ps384 => Scheme::Rsa(&RSA_PSS_2048_8192_SHA384, &RSA_PSS_SHA384),
+            Self::Ps512 => Scheme::Rsa(&RSA_PSS_2048_8192_SHA512, &RSA_PSS_SHA512),
+            Self::Es256 => {
+                Scheme::Ecdsa(&ECDSA_P256_SHA256_FIXED, &ECDSA_P256_SHA256_FIXED_SIGNING)
+            }
+            Self::Es384 => {
+                Scheme::Ecdsa(&ECDSA_P384_SHA384_FIXED, &ECDSA_P384_SHA384_FIXED_SIGNING)
+            }
+            Self::Es512 => {
+                Scheme::Ecdsa(&ECDSA_P521_SHA512_FIXED, &ECDSA_P521_SHA512_FIXED_SIGNING)
+            }
+            Self::EdDsa => Scheme::Ed25519,
+        }
+    }
 }
 
 impl FromStr for Algorithm {
@@ -137,6 +172,17 @@ impl fmt::Display for Kind {
             Self::Ed25519 => "an Ed25519 key",
         })
     }
+}
+
+/// How an algorithm verifies, and how it signs.
+pub(super) enum Scheme {
+    Hmac(hmac::Algorithm),
+    Rsa(&'static RsaParameters, &'static dyn RsaEncoding),
+    Ecdsa(
+        &'static EcdsaVerificationAlgorithm,
+        &'static EcdsaSigningAlgorithm,
+    ),
+    Ed25519,
 }
 
 /// The names of `algorithms`, for a person.

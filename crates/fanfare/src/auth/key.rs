@@ -1,15 +1,14 @@
 //! A key that verifies, bound to the one algorithm that it is for.
 
 use std::fmt;
+use std::sync::Arc;
 
-use aws_lc_rs::hmac;
-use aws_lc_rs::signature::{
-    self, EcdsaVerificationAlgorithm, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents,
-    VerificationAlgorithm,
-};
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents, VerificationAlgorithm};
+use aws_lc_rs::{hmac, rsa};
 
 use super::Secret;
-use super::algorithm::{Algorithm, Kind};
+use super::algorithm::{Algorithm, Kind, Scheme};
 
 /// A secret or a public key, with its algorithm (S3: the token does not choose it).
 #[derive(Clone)]
@@ -20,7 +19,7 @@ pub(super) struct Key {
 
 #[derive(Clone)]
 enum Material {
-    Secret(hmac::Key),
+    Secret(Arc<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
@@ -28,12 +27,12 @@ impl Key {
     /// Takes the bytes of `secret` for HMAC, or a public key in PEM for everything else.
     pub(super) fn new(secret: &Secret, algorithm: Algorithm) -> Result<Self, InvalidKey> {
         let text = secret.reveal();
-        if algorithm.is_symmetric() {
+        if let Scheme::Hmac(hash) = algorithm.scheme() {
             // CF-4, S3: everybody knows a public key, so with one for a secret everybody could sign.
-            if is_pem(text) {
-                return Err(InvalidKey::PemAsSecret { algorithm });
-            }
-            return Ok(Self::secret(secret, algorithm));
+            return match is_pem(text) {
+                true => Err(InvalidKey::PemAsSecret { algorithm }),
+                false => Ok(Self::hmac(secret, algorithm, hash)),
+            };
         }
         let pem = pem::parse(text).map_err(|_| InvalidKey::NotPem { algorithm })?;
         match pem.tag() {
@@ -46,11 +45,15 @@ impl Key {
     }
 
     /// Takes `secret` as the bytes that it is, never as PEM.
-    pub(super) fn secret(secret: &Secret, algorithm: Algorithm) -> Self {
-        let key = hmac::Key::new(hash(algorithm), secret.reveal().as_bytes());
+    pub(super) fn hs256(secret: &Secret) -> Self {
+        Self::hmac(secret, Algorithm::Hs256, hmac::HMAC_SHA256)
+    }
+
+    fn hmac(secret: &Secret, algorithm: Algorithm, hash: hmac::Algorithm) -> Self {
+        let key = hmac::Key::new(hash, secret.reveal().as_bytes());
         Self {
             algorithm,
-            material: Material::Secret(key),
+            material: Material::Secret(Arc::new(key)),
         }
     }
 
@@ -60,26 +63,24 @@ impl Key {
             n: without_leading_zeros(modulus),
             e: without_leading_zeros(exponent),
         };
-        let key = components.to_parsed_public_key(rsa_parameters(algorithm)?);
-        Self::parsed(key.ok()?, algorithm)
+        Self::public(components.as_der().ok()?.as_ref(), algorithm)
     }
 
     /// Takes a public key: SubjectPublicKeyInfo in DER, an RSAPublicKey in DER, an uncompressed
     /// point, or the 32 bytes of Ed25519. `None`: it is none of these, or not for `algorithm`.
     pub(super) fn public(bytes: &[u8], algorithm: Algorithm) -> Option<Self> {
-        let verification: &'static dyn VerificationAlgorithm = match algorithm.kind() {
-            Kind::Secret => return None,
-            Kind::Rsa => rsa_parameters(algorithm)?,
-            Kind::P256 => P256,
-            Kind::P384 => P384,
-            Kind::P521 => P521,
-            Kind::Ed25519 => &signature::ED25519,
+        let verification: &'static dyn VerificationAlgorithm = match algorithm.scheme() {
+            Scheme::Hmac(_) => return None,
+            Scheme::Rsa(verification, _) => {
+                // Checked now: a key of a wrong size would refuse every signature later.
+                let spki = rsa::PublicKey::from_der(bytes).ok()?.as_der().ok()?;
+                rsa::PublicEncryptingKey::from_der(spki.as_ref()).ok()?;
+                verification
+            }
+            Scheme::Ecdsa(verification, _) => verification,
+            Scheme::Ed25519 => &signature::ED25519,
         };
         let key = ParsedPublicKey::new(verification, bytes).ok()?;
-        Self::parsed(key, algorithm)
-    }
-
-    fn parsed(key: ParsedPublicKey, algorithm: Algorithm) -> Option<Self> {
         Some(Self {
             algorithm,
             material: Material::Public(key),
@@ -144,30 +145,6 @@ pub enum InvalidKey {
 /// Whether `text` was meant as PEM.
 pub(super) fn is_pem(text: &str) -> bool {
     text.trim_start().starts_with("-----BEGIN ")
-}
-
-pub(super) fn hash(algorithm: Algorithm) -> hmac::Algorithm {
-    match algorithm {
-        Algorithm::Hs512 => hmac::HMAC_SHA512,
-        Algorithm::Hs384 => hmac::HMAC_SHA384,
-        _ => hmac::HMAC_SHA256,
-    }
-}
-
-const P256: &EcdsaVerificationAlgorithm = &signature::ECDSA_P256_SHA256_FIXED;
-const P384: &EcdsaVerificationAlgorithm = &signature::ECDSA_P384_SHA384_FIXED;
-const P521: &EcdsaVerificationAlgorithm = &signature::ECDSA_P521_SHA512_FIXED;
-
-fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
-    match algorithm {
-        Algorithm::Rs256 => Some(&signature::RSA_PKCS1_2048_8192_SHA256),
-        Algorithm::Rs384 => Some(&signature::RSA_PKCS1_2048_8192_SHA384),
-        Algorithm::Rs512 => Some(&signature::RSA_PKCS1_2048_8192_SHA512),
-        Algorithm::Ps256 => Some(&signature::RSA_PSS_2048_8192_SHA256),
-        Algorithm::Ps384 => Some(&signature::RSA_PSS_2048_8192_SHA384),
-        Algorithm::Ps512 => Some(&signature::RSA_PSS_2048_8192_SHA512),
-        _ => None,
-    }
 }
 
 /// Some issuers write a sign byte before the number, although RFC 7518 §6.3.1.1 says not to.

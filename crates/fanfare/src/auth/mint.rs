@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::claims::{Claims, MercureClaim};
 use super::object::Object;
 use super::signing_key::{SigningFailed, SigningKey};
-use super::{Algorithm, Secret, detail};
+use super::{Secret, detail};
 
 /// What a token of 0.x shall say.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +63,7 @@ impl NewToken {
 ///
 /// [`MintError`] when `expires_at` is before 1970.
 pub fn mint(key: &Secret, token: NewToken) -> Result<String, MintError> {
-    token.mint(&SigningKey::secret(key, Algorithm::Hs256))
+    token.mint(&SigningKey::hs256(key))
 }
 
 /// What an access token of 1.0 shall say; everything that RFC 9068 §2.2 asks of issuers.
@@ -173,3 +173,6 @@ impl From<SigningFailed> for MintError {
         Self::Signing
     }
 }
+
+#[cfg(test)]
+mod tests;

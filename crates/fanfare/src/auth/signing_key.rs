@@ -4,14 +4,12 @@ use std::fmt;
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, RsaEncoding, RsaKeyPair,
-};
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, RsaEncoding, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::algorithm::Kind;
-use super::key::{hash, is_pem};
+use super::algorithm::Scheme;
+use super::key::is_pem;
 use super::{Algorithm, InvalidKey, Secret};
 
 /// A secret or a private key, with its algorithm.
@@ -21,7 +19,7 @@ pub struct SigningKey {
 }
 
 enum Material {
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
@@ -36,11 +34,11 @@ impl SigningKey {
     /// [`InvalidKey`] when it is damaged, or for another kind of algorithm.
     pub fn new(key: &Secret, algorithm: Algorithm) -> Result<Self, InvalidKey> {
         let text = key.reveal();
-        if algorithm.is_symmetric() {
-            if is_pem(text) {
-                return Err(InvalidKey::PemAsSecret { algorithm });
-            }
-            return Ok(Self::secret(key, algorithm));
+        if let Scheme::Hmac(hash) = algorithm.scheme() {
+            return match is_pem(text) {
+                true => Err(InvalidKey::PemAsSecret { algorithm }),
+                false => Ok(Self::hmac(key, algorithm, hash)),
+            };
         }
         let pem = pem::parse(text).map_err(|_| InvalidKey::NotPem { algorithm })?;
         if pem.tag().ends_with("PUBLIC KEY") {
@@ -54,12 +52,17 @@ impl SigningKey {
         })
     }
 
-    /// Takes `key` as the bytes that it is, never as PEM.
-    pub fn secret(key: &Secret, algorithm: Algorithm) -> Self {
-        let key = hmac::Key::new(hash(algorithm), key.reveal().as_bytes());
+    /// Takes `key` as the key of HMAC with SHA-256, as the bytes that it is.
+    #[must_use]
+    pub fn hs256(key: &Secret) -> Self {
+        Self::hmac(key, Algorithm::Hs256, hmac::HMAC_SHA256)
+    }
+
+    fn hmac(key: &Secret, algorithm: Algorithm, hash: hmac::Algorithm) -> Self {
+        let key = hmac::Key::new(hash, key.reveal().as_bytes());
         Self {
             algorithm,
-            material: Material::Secret(key),
+            material: Material::Secret(Box::new(key)),
         }
     }
 
@@ -116,35 +119,20 @@ impl fmt::Debug for SigningKey {
 pub struct SigningFailed;
 
 fn material(der: &[u8], algorithm: Algorithm) -> Option<Material> {
-    match algorithm.kind() {
-        Kind::Secret => None,
-        Kind::Rsa => {
+    match algorithm.scheme() {
+        Scheme::Hmac(_) => None,
+        Scheme::Rsa(_, encoding) => {
             // PKCS #8 is `PRIVATE KEY`, the other is what OpenSSL once wrote, `RSA PRIVATE KEY`.
             let key = RsaKeyPair::from_pkcs8(der).or_else(|_| RsaKeyPair::from_der(der));
-            Some(Material::Rsa(key.ok()?, rsa_encoding(algorithm)))
+            Some(Material::Rsa(key.ok()?, encoding))
         }
-        Kind::P256 => ecdsa(der, &signature::ECDSA_P256_SHA256_FIXED_SIGNING),
-        Kind::P384 => ecdsa(der, &signature::ECDSA_P384_SHA384_FIXED_SIGNING),
-        Kind::P521 => ecdsa(der, &signature::ECDSA_P521_SHA512_FIXED_SIGNING),
-        Kind::Ed25519 => {
+        Scheme::Ecdsa(_, signing) => {
+            let key = EcdsaKeyPair::from_private_key_der(signing, der);
+            Some(Material::Ecdsa(key.ok()?))
+        }
+        Scheme::Ed25519 => {
             let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der);
             Some(Material::Ed25519(key.ok()?))
         }
-    }
-}
-
-fn ecdsa(der: &[u8], algorithm: &'static EcdsaSigningAlgorithm) -> Option<Material> {
-    let key = EcdsaKeyPair::from_private_key_der(algorithm, der);
-    Some(Material::Ecdsa(key.ok()?))
-}
-
-fn rsa_encoding(algorithm: Algorithm) -> &'static dyn RsaEncoding {
-    match algorithm {
-        Algorithm::Rs384 => &signature::RSA_PKCS1_SHA384,
-        Algorithm::Rs512 => &signature::RSA_PKCS1_SHA512,
-        Algorithm::Ps256 => &signature::RSA_PSS_SHA256,
-        Algorithm::Ps384 => &signature::RSA_PSS_SHA384,
-        Algorithm::Ps512 => &signature::RSA_PSS_SHA512,
-        _ => &signature::RSA_PKCS1_SHA256,
     }
 }

@@ -3,10 +3,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fanfare_broker::Topic;
+use futures_util::FutureExt;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::json;
 
-use super::{Grant, NewToken, Secret, TokenError, Verifier, mint};
+use super::{Grant, InvalidKey, NewToken, Secret, Token, TokenError, Verifier, mint};
+use crate::dialect::Dialect;
 
 const KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
 
@@ -14,8 +16,19 @@ const KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
 const NOW: u64 = 1_767_225_600;
 
 fn verify(token: &str) -> Result<Grant, TokenError> {
-    let now = UNIX_EPOCH + Duration::from_secs(NOW);
-    Verifier::hs256(&KEY.parse().unwrap()).verify(token, now)
+    verify_with(&KEY.parse().unwrap(), token, NOW)
+}
+
+fn verify_with(key: &Secret, token: &str, now: u64) -> Result<Grant, TokenError> {
+    let verifier = Verifier::hs256(key);
+    let verified = verifier.verify(token, UNIX_EPOCH + Duration::from_secs(now));
+    verified.now_or_never().expect("a fixed key does not wait")
+}
+
+fn not_the_algorithm<T>() -> Result<T, TokenError> {
+    Err(TokenError::Algorithm {
+        allowed: vec![super::Algorithm::Hs256],
+    })
 }
 
 /// A token with exactly this header and payload, genuinely signed with [`KEY`] by `algorithm`.
@@ -68,20 +81,17 @@ fn s3_only_the_configured_algorithm() {
         "none", "NONE", "None", "", "hs256", "HS384", "HS512", "RS256", "ES256", "PS256",
     ] {
         let header = json!({ "alg": alg }).to_string();
-        assert_eq!(with_header(&header), Err(TokenError::Algorithm), "{alg:?}");
+        assert_eq!(with_header(&header), not_the_algorithm(), "{alg:?}");
     }
     // Genuinely signed by another member of the family, too.
     let token = signed(r#"{"alg":"HS512"}"#, "{}", Algorithm::HS512);
-    assert_eq!(verify(&token), Err(TokenError::Algorithm));
+    assert_eq!(verify(&token), not_the_algorithm());
 }
 
 #[test]
 fn s3_unsigned_token_is_refused() {
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
-    assert_eq!(
-        verify(&format!("{header}.e30.")),
-        Err(TokenError::Algorithm)
-    );
+    assert_eq!(verify(&format!("{header}.e30.")), not_the_algorithm());
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#);
     assert_eq!(
         verify(&format!("{header}.e30.")),
@@ -99,6 +109,7 @@ fn s3_algorithm_must_be_one_text() {
         r#"{"alg":"HS256","alg":"none"}"#,
         "[]",
         "HS256",
+        r#"["HS256","JWT","a"]"#,
     ] {
         assert_eq!(with_header(header), Err(TokenError::Malformed), "{header}");
     }
@@ -140,7 +151,22 @@ fn s3_pem_as_a_secret_is_bytes() {
     let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n";
     let secret: Secret = pem.parse().unwrap();
     let token = mint(&secret, NewToken::default()).unwrap();
-    assert!(Verifier::hs256(&secret).verify(&token, UNIX_EPOCH).is_ok());
+    assert!(verify_with(&secret, &token, NOW).is_ok());
+}
+
+/// CF-4: everybody knows a public key, so nobody can have meant it for a secret.
+#[test]
+fn s3_pem_with_an_hmac_algorithm_is_refused() {
+    for label in ["PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE", "PRIVATE KEY"] {
+        let pem = format!("\n-----BEGIN {label}-----\nMCow\n-----END {label}-----\n");
+        let algorithm = super::Algorithm::Hs256;
+        let refused = Verifier::new(&pem.parse().unwrap(), algorithm).map(drop);
+        assert_eq!(
+            refused,
+            Err(InvalidKey::PemAsSecret { algorithm }),
+            "{label}"
+        );
+    }
 }
 
 #[test]
@@ -244,6 +270,8 @@ fn d0_a5_end_is_told() {
     let end = UNIX_EPOCH + Duration::from_secs(NOW + 60);
     assert_eq!(grant.expires_at, Some(end));
     assert_eq!(grant.subject.as_deref(), Some("me"));
+    let grant = with_claims(r#"{"jti":"17"}"#).unwrap();
+    assert_eq!(grant.token_id.as_deref(), Some("17"));
 }
 
 #[test]
@@ -252,7 +280,12 @@ fn d0_a6_claim_gives_the_grant() {
     assert!(publishes_to(&grant, "a"));
     assert!(!publishes_to(&grant, "b"));
     assert_eq!(grant.subscribe, None);
-    assert_eq!(grant.payload, Some(json!({ "name": "x" })));
+    // D0-R1: whatever the subscription is.
+    assert_eq!(grant.payload_for("a"), Some(&json!({ "name": "x" })));
+    assert_eq!(grant.payload_for("{b}"), Some(&json!({ "name": "x" })));
+    assert_eq!((grant.dialect, grant.issuer), (Dialect::D0, None));
+    let without = with_claims(r#"{"mercure":{"payload":null}}"#).unwrap();
+    assert_eq!(without.payload_for("a"), None);
 }
 
 #[test]
@@ -309,6 +342,15 @@ fn d0_a6_arrays_of_strings_only() {
     }
     assert_eq!(with_claims(r#"{"mercure":["*"]}"#), Err(TokenError::Claims));
     assert_eq!(with_claims(r#"{"mercure":"*"}"#), Err(TokenError::Claims));
+    // Fields by their position are no fields.
+    assert_eq!(
+        with_claims(r#"{"mercure":[["*"],["*"],null]}"#),
+        Err(TokenError::Claims)
+    );
+    assert_eq!(
+        with_claims(r#"[1767225601,0,"me","id",{"publish":["*"]},null]"#),
+        Err(TokenError::Claims)
+    );
 }
 
 #[test]
@@ -318,6 +360,34 @@ fn d0_a6_a_thousand_entries_and_no_more() {
     let (claim, count) = ("subscribe", 1001);
     let refused = Err(TokenError::TooManySelectors { claim, count });
     assert_eq!(with_claims(&claims(1001)), refused);
+}
+
+/// D1-A1, RFC 7515 §4.1.9: a `typ` without a slash is a media type of `application/`.
+#[test]
+fn dx_5_typ_tells_the_dialect() {
+    let is_access_token = |header: &str| {
+        let token = signed(header, "{}", Algorithm::HS256);
+        Token::parse(&token).unwrap().is_access_token()
+    };
+    for typ in [
+        "at+jwt",
+        "AT+JWT",
+        "application/at+jwt",
+        "Application/At+JWT",
+    ] {
+        let header = json!({ "alg": "HS256", "typ": typ }).to_string();
+        assert!(is_access_token(&header), "{typ}");
+    }
+    for typ in ["JWT", "jwt", "", "at", "at+jwt ", "text/at+jwt"] {
+        let header = json!({ "alg": "HS256", "typ": typ }).to_string();
+        assert!(!is_access_token(&header), "{typ}");
+    }
+    assert!(!is_access_token(r#"{"alg":"none"}"#));
+    // Nobody looks at the rest.
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"?","typ":"at+jwt"}"#);
+    let strange = format!("{header}.?.?");
+    assert!(Token::parse(&strange).unwrap().is_access_token());
+    assert_eq!(Token::parse("?.e30.").map(drop), Err(TokenError::Malformed));
 }
 
 #[test]
@@ -330,11 +400,10 @@ fn minted_token_is_verified() {
         ..NewToken::default()
     };
     let token = mint(&key, token).unwrap();
-    let just_before = UNIX_EPOCH + Duration::from_secs(NOW - 1);
-    let grant = Verifier::hs256(&key).verify(&token, just_before).unwrap();
+    let grant = verify_with(&key, &token, NOW - 1).unwrap();
     assert!(publishes_to(&grant, "anything"));
     assert_eq!(grant.subscribe, None);
-    assert_eq!(grant.payload, Some(json!([1])));
+    assert_eq!(grant.payload_for("x"), Some(&json!([1])));
     assert_eq!(verify(&token), Err(TokenError::Signature));
 }
 

@@ -1,13 +1,12 @@
 //! Verifies signatures with one role's keys.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::algorithm::Algorithm;
 use super::claims::Claims;
 use super::key::{InvalidKey, Key};
-use super::key_set::{InvalidKeySet, KeySet};
+use super::key_set::{InvalidKeySet, KeySet, Limits};
 use super::{Grant, Secret, Token, TokenError};
 
 /// Verifies tokens (JWS in compact form) against one role's keys.
@@ -20,14 +19,14 @@ pub struct Verifier(Keys);
 #[derive(Clone)]
 enum Keys {
     Fixed(Key),
-    Set(Arc<KeySet>),
+    Set(KeySet),
 }
 
 impl Verifier {
     /// Takes `secret` as the key of HMAC with SHA-256, as the bytes that it is.
     #[must_use]
     pub fn hs256(secret: &Secret) -> Self {
-        Self(Keys::Fixed(Key::secret(secret, Algorithm::Hs256)))
+        Self(Keys::Fixed(Key::hs256(secret)))
     }
 
     /// Takes `key` for `algorithm` alone: for HS* the secret, as the bytes that it is; for all
@@ -52,7 +51,11 @@ impl Verifier {
     ///
     /// [`InvalidKeySet`] when `url` or `algorithms` cannot be meant.
     pub fn key_set(url: &str, algorithms: Option<Vec<Algorithm>>) -> Result<Self, InvalidKeySet> {
-        KeySet::new(url, algorithms).map(|keys| Self(Keys::Set(Arc::new(keys))))
+        KeySet::new(url, algorithms, Limits::default()).map(Self::of)
+    }
+
+    pub(super) fn of(keys: KeySet) -> Self {
+        Self(Keys::Set(keys))
     }
 
     /// Verifies a token of 0.x as of `now`: first the signature, then times and claims.
@@ -110,3 +113,6 @@ impl fmt::Debug for Verifier {
         f.write_str("Verifier([redacted])")
     }
 }
+
+#[cfg(test)]
+mod tests;
