@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: Vec<OsString>, environment: &Environment) -> ExitCo
         Action::Serve(file) => load(file).and_then(|it| serve::run(it, environment)),
         Action::Publish(args) => publish::run(args),
         Action::Subscribe(args) => subscribe::run(args),
-        Action::Token(args) => token::run(args),
+        Action::Token(args) => token::run(*args),
         Action::Bench(args) => bench::run(&args),
         Action::CheckConfig(file) => load(file).and_then(check_config::run),
         Action::Healthcheck(args) => healthcheck::run(&args),
@@ -96,7 +96,7 @@ enum Action {
     /// the hub refuses, or is never reached at all.
     Subscribe(subscribe::Args),
     /// Make a token, or inspect one
-    Token(token::Args),
+    Token(Box<token::Args>),
     /// Put load on a hub, and count events lost, doubled or out of order
     Bench(bench::Args),
     /// Print every setting and where it came from

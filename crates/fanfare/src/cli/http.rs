@@ -58,6 +58,16 @@ impl HubUrl {
         Self(url)
     }
 
+    /// Where the hub at this URL describes itself (RFC 9728 §3.1, D1-D1).
+    pub(super) fn metadata(&self) -> Self {
+        let mut url = self.0.clone();
+        url.set_path(&format!(
+            "/.well-known/oauth-protected-resource{}",
+            url.path()
+        ));
+        Self(url)
+    }
+
     /// The same URL with `pairs` appended to its query.
     pub(super) fn with_query<'a>(
         &self,

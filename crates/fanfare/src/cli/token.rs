@@ -1,25 +1,24 @@
-//! `fanfare token`: makes tokens, and says of one what it holds and why it fails.
+//! `fanfare token`: makes tokens of both dialects, and says of one what it holds and why it fails.
 
-use std::io::{self, Read};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, anyhow};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fanfare::auth::{Grant, NewToken, Secret, Verifier, mint};
-use fanfare_broker::Selectors;
+use fanfare::auth::{Algorithm, NewAccessToken, NewMatcher, NewToken, Secret, SigningKey};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
-use super::http::wait;
 use super::output;
 use crate::config::TimeSpan;
+
+mod inspect;
+mod probe;
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Args {
     #[command(subcommand)]
-    inspect: Option<Action>,
+    action: Option<Action>,
 
     #[command(flatten)]
     new: Option<New>,
@@ -27,38 +26,76 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Print what a token says; with a key, also whether a hub takes it
-    Inspect {
-        /// The token; `-`: read it from stdin
-        token: String,
-
-        /// The hub's key
-        #[arg(long, env = "FANFARE_KEY", hide_env_values = true)]
-        key: Option<Secret>,
-    },
+    /// Print what a token says; with a key or a hub, also whether it is taken, and why not
+    Inspect(inspect::Args),
 }
 
+/// Without --iss and --aud it makes a token of Mercure 0.x, with them an access token of 1.0.
 #[derive(Debug, clap::Args)]
 struct New {
-    /// The hub's key; better given as a variable, for others can see a command line
-    #[arg(long, env = "FANFARE_KEY", hide_env_values = true)]
-    key: Secret,
+    /// The hub's secret, or for RS*, PS*, ES* and EdDSA the private key in PEM; better given as a
+    /// variable, for others can see a command line
+    #[arg(
+        long,
+        env = "FANFARE_KEY",
+        hide_env_values = true,
+        required_unless_present = "dev"
+    )]
+    key: Option<Secret>,
 
-    /// Topics that it may publish to, each a name, a URI Template, or `*` for all
+    /// The algorithm to sign with
+    #[arg(long, value_name = "ALGORITHM", default_value_t = Algorithm::Hs256)]
+    alg: Algorithm,
+
+    /// For trying out: with the key of Mercure's documentation, for everything, if nothing else is
+    /// said
+    #[arg(long)]
+    dev: bool,
+
+    /// Topics that it may publish to: of 0.x each a name, a URI Template, or `*` for all; of 1.0 a
+    /// name or `*`
     #[arg(long, value_name = "SELECTOR")]
     publish: Vec<String>,
+
+    /// Topics that it may publish to, as a URL Pattern; 1.0
+    #[arg(long, value_name = "PATTERN", requires = "iss")]
+    publish_urlpattern: Vec<String>,
 
     /// Topics whose private events it may see
     #[arg(long, value_name = "SELECTOR")]
     subscribe: Vec<String>,
 
-    /// How long it lasts, such as 1h; without it, as long as the key
+    /// Topics whose private events it may see, as a URL Pattern; 1.0
+    #[arg(long, value_name = "PATTERN", requires = "iss")]
+    subscribe_urlpattern: Vec<String>,
+
+    /// How long it lasts, such as 1h; without it 1h for 1.0, and for 0.x as long as the key
     #[arg(long, value_name = "TIME")]
     ttl: Option<TimeSpan>,
 
-    /// Shown with the holder's subscriptions
+    /// Shown with the holder's subscriptions, to everyone who may watch them
     #[arg(long, value_name = "JSON", value_parser = json)]
     payload: Option<Value>,
+
+    /// Who issues it; 1.0
+    #[arg(long, value_name = "ISSUER", requires = "aud")]
+    iss: Option<String>,
+
+    /// The hub that it is for: its resource identifier, by default its URL; 1.0
+    #[arg(long, value_name = "URL", requires = "iss")]
+    aud: Option<String>,
+
+    /// Whom it is for; without it `fanfare` for 1.0, which wants one
+    #[arg(long, value_name = "SUBJECT")]
+    sub: Option<String>,
+
+    /// The program that it is for; without it `fanfare`; 1.0
+    #[arg(long, value_name = "ID", requires = "iss")]
+    client_id: Option<String>,
+
+    /// Its own name, by which it can be revoked; without it one at random for 1.0, which wants one
+    #[arg(long, value_name = "ID")]
+    jti: Option<String>,
 }
 
 fn json(text: &str) -> Result<Value, serde_json::Error> {
@@ -71,8 +108,8 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         reason = "the one time this command reads the clock"
     )]
     let now = SystemTime::now();
-    match (args.inspect, args.new) {
-        (Some(Action::Inspect { token, key }), _) => inspect(&token, key.as_ref(), now),
+    match (args.action, args.new) {
+        (Some(Action::Inspect(args)), _) => inspect::run(&args, now),
         (None, Some(new)) => make(new, now),
         (None, None) => Err(Failure::new(
             Exit::Usage,
@@ -81,66 +118,77 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-fn make(new: New, now: SystemTime) -> Result<(), Failure> {
+fn make(mut new: New, now: SystemTime) -> Result<(), Failure> {
+    let nothing = [
+        &new.publish,
+        &new.publish_urlpattern,
+        &new.subscribe,
+        &new.subscribe_urlpattern,
+    ];
+    if new.dev && nothing.iter().all(|rights| rights.is_empty()) {
+        new.publish.push("*".to_owned());
+        new.subscribe.push("*".to_owned());
+    }
+    let key = match new.key.take() {
+        Some(key) => key,
+        None => DEMO_KEY.parse()?,
+    };
+    let key = SigningKey::new(&key, new.alg).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let token = match (new.iss.take(), new.aud.take()) {
+        (Some(issuer), Some(audience)) => access_token(issuer, audience, new, now)?.mint(&key)?,
+        _ => token(new, now)?.mint(&key)?,
+    };
+    Ok(output::line(&token)?)
+}
+
+/// The key of Mercure's documentation, which very many hubs in development have (CF-24).
+const DEMO_KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
+
+fn token(new: New, now: SystemTime) -> Result<NewToken, Failure> {
     let expires_at = match new.ttl {
         None => None,
-        Some(TimeSpan(ttl)) => Some(now.checked_add(ttl).context("--ttl is too long")?),
+        Some(TimeSpan(ttl)) => Some(end(now, ttl)?),
     };
-    let token = NewToken {
+    Ok(NewToken {
         publish: new.publish,
         subscribe: new.subscribe,
         expires_at,
         payload: new.payload,
-        ..NewToken::default()
-    };
-    Ok(output::line(&mint(&new.key, token)?)?)
+        subject: new.sub,
+        token_id: new.jti,
+    })
 }
 
-fn inspect(token: &str, key: Option<&Secret>, now: SystemTime) -> Result<(), Failure> {
-    let mut piped = String::new();
-    if token == "-" {
-        io::stdin().lock().read_to_string(&mut piped)?;
-    }
-    let token = if token == "-" { piped.trim() } else { token };
-
-    for (name, part) in ["header", "claims"].iter().zip(token.split('.')) {
-        let json = URL_SAFE_NO_PAD.decode(part).ok();
-        let json: Option<Value> = json.and_then(|json| serde_json::from_slice(&json).ok());
-        let text = match json {
-            Some(json) => format!("{json:#}"),
-            None => "not JSON in base64url".to_owned(),
-        };
-        output::line(&output::printable(&format!("{name}: {text}")))?;
-    }
-    let Some(key) = key else {
-        output::line("not verified: give the hub's --key to learn whether it takes this token")?;
-        return Ok(());
+fn access_token(
+    issuer: String,
+    audience: String,
+    new: New,
+    now: SystemTime,
+) -> Result<NewAccessToken, Failure> {
+    let matchers = |exact: Vec<String>, patterns: Vec<String>| {
+        let exact = exact.into_iter().map(NewMatcher::Exact);
+        let patterns = patterns.into_iter().map(NewMatcher::UrlPattern);
+        exact.chain(patterns).collect()
     };
-    let grant = wait(async { Ok(Verifier::hs256(key).verify(token, now).await) })?;
-    let grant = grant.context("the hub refuses this token")?;
-    Ok(output::line(&output::printable(&summary(&grant, now)))?)
+    let ttl = new.ttl.map_or(ACCESS_TTL, |TimeSpan(ttl)| ttl);
+    let name = || "fanfare".to_owned();
+    Ok(NewAccessToken {
+        issuer,
+        audience,
+        subject: new.sub.unwrap_or_else(name),
+        client_id: new.client_id.unwrap_or_else(name),
+        issued_at: now,
+        expires_at: end(now, ttl)?,
+        token_id: new.jti.unwrap_or_else(|| Uuid::new_v4().to_string()),
+        publish: matchers(new.publish, new.publish_urlpattern),
+        subscribe: matchers(new.subscribe, new.subscribe_urlpattern),
+        payload: new.payload,
+    })
 }
 
-fn summary(grant: &Grant, now: SystemTime) -> String {
-    let left = grant
-        .expires_at
-        .and_then(|end| end.duration_since(now).ok());
-    let ends = match left {
-        Some(left) => format!("ends in {} s", left.as_secs()),
-        None => "never ends".to_owned(),
-    };
-    format!(
-        "valid: {ends}\nmay publish to: {}\nsees private events of: {}",
-        list(grant.publish.as_ref()),
-        list(grant.subscribe.as_ref()),
-    )
-}
+/// An access token must end (D1-A3).
+const ACCESS_TTL: Duration = Duration::from_hours(1);
 
-fn list(selectors: Option<&Selectors>) -> String {
-    let texts = selectors.into_iter().flat_map(Selectors::iter);
-    let texts: Vec<&str> = texts.map(|selector| selector.as_str()).collect();
-    match texts.as_slice() {
-        [] => "nothing".to_owned(),
-        texts => texts.join(", "),
-    }
+fn end(now: SystemTime, ttl: Duration) -> Result<SystemTime, Failure> {
+    Ok(now.checked_add(ttl).context("--ttl is too long")?)
 }

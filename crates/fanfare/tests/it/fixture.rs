@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fanfare::auth::{Algorithm, Issuer, NewToken, Secret, SigningKey, Verifier, mint};
+use fanfare::auth::{Issuer, NewToken, Secret, SigningKey, Verifier, mint};
 use fanfare::server::{Config, run};
 use fanfare_broker::{MemoryBroker, memory};
 use fanfare_hub::{Drained, Hub};
@@ -214,7 +214,7 @@ pub(crate) fn claims_signed(
 }
 
 pub(crate) fn signed(header: &Value, claims: &Value, key: &Secret) -> String {
-    let key = SigningKey::secret(key, Algorithm::Hs256);
+    let key = SigningKey::hs256(key);
     key.sign(&header.to_string(), &claims.to_string()).unwrap()
 }
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use clap::FromArgMatches;
+use futures_util::FutureExt;
 
 use super::{Parts, Unfit};
 use crate::config::{Settings, table};
