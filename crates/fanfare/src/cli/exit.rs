@@ -36,7 +36,7 @@ impl Exit {
         (Self::Address, "`serve`: the address cannot be listened on"),
         (
             Self::Unreachable,
-            "`publish`, `subscribe`: the hub cannot be reached",
+            "`publish`, `subscribe`, `token inspect`: the hub cannot be reached",
         ),
         (Self::Refused, "`publish`, `subscribe`: the hub refused"),
         (

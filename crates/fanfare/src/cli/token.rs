@@ -39,6 +39,8 @@ struct New {
         long,
         env = "FANFARE_KEY",
         hide_env_values = true,
+        // A key in PEM begins with them.
+        allow_hyphen_values = true,
         required_unless_present = "dev"
     )]
     key: Option<Secret>,

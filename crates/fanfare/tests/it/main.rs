@@ -28,4 +28,5 @@ mod publishing;
 mod resuming;
 mod revoking;
 mod subscribing;
+mod token_command;
 mod web_hooks;

@@ -439,6 +439,19 @@ async fn s5_redirect_is_not_followed() {
     assert_eq!(inner.fetches(), 0);
 }
 
+/// Who answers in the clear in place of an `https` issuer is not believed.
+#[tokio::test]
+async fn s5_https_is_not_answered_in_the_clear() {
+    let pair = Pair::generate(Algorithm::Es256);
+    let issuer = Issuer::start(Answer::keys(&[pair.named("a")])).await;
+    let url = issuer.url.replace("http:", "https:");
+    let verifier = Verifier::of(KeySet::new(&url, None, Limits::default()).unwrap());
+    let refused = verify(&verifier, &pair.token(Some("a"), &json!({}))).await;
+    assert_eq!(refused, Err(TokenError::KeysUnavailable));
+    // It was asked, so it is the answer that was refused.
+    assert_eq!(issuer.fetches(), 1);
+}
+
 #[tokio::test]
 async fn s5_error_then_recovery() {
     let pair = Pair::generate(Algorithm::Es256);

@@ -26,7 +26,13 @@ pub(super) struct Args {
     token: String,
 
     /// The hub's secret, or for RS*, PS*, ES* and EdDSA the public key in PEM
-    #[arg(long, env = "FANFARE_KEY", hide_env_values = true)]
+    // A key in PEM begins with hyphens.
+    #[arg(
+        long,
+        env = "FANFARE_KEY",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     key: Option<Secret>,
 
     /// The algorithm that the key is for

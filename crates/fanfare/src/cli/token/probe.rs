@@ -105,8 +105,10 @@ async fn publish(url: &HubUrl, token: &Bearer) -> Result<Verdict, Failure> {
         .method(Method::POST)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
     let verdict = verdict(url, token, request, "data=").await?;
+    // D1-E4: with a challenge, the fault is in how the token was presented.
+    let challenged = verdict.headers.contains_key(WWW_AUTHENTICATE);
     let taken = match verdict.status {
-        StatusCode::BAD_REQUEST if verdict.body.contains("topic") => Some(true),
+        StatusCode::BAD_REQUEST if verdict.body.contains("topic") && !challenged => Some(true),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(false),
         _ => None,
     };

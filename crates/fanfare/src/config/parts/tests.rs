@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use clap::FromArgMatches;
-use futures_util::FutureExt;
 
 use super::{Parts, Unfit};
 use crate::config::{Settings, table};
