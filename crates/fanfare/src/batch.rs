@@ -21,11 +21,6 @@ use crate::server::{Config, Server};
 
 /// Answers `POST /publish`.
 pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
-    let answer = answer(Arc::clone(&server), request);
-    server.see_through(answer).await
-}
-
-async fn answer(server: Arc<Server>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let published = publish(&server, &parts, body).await;
     into_body(published.unwrap_or_else(|it| server.refused(Style::Problem, &parts, &it)))

@@ -1,6 +1,6 @@
 //! One connection: its first request head is read here, then it goes to a shard or to hyper.
 
-use std::future::Future;
+use std::future::{self, Future};
 use std::io::{self, Cursor};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use fanfare_broker::Frame;
+use futures_util::FutureExt as _;
 use http::header::ORIGIN;
 use http::request::Parts;
 use http::{Method, Request, Response, Version};
@@ -19,6 +20,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
@@ -210,16 +212,12 @@ async fn serve_http1(
     peer: Peer,
     first: First,
 ) {
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let judged = first.take();
-        let router = router.clone();
-        async move {
-            match judged {
-                Some(response) => Ok(response),
-                None => answer(router, request, peer).await,
-            }
-        }
-    });
+    let tasks = Tasks::new(server);
+    let service =
+        hyper::service::service_fn(move |request: Request<Incoming>| match first.take() {
+            Some(response) => future::ready(Ok(response)).left_future(),
+            None => answer(&tasks, &router, request, peer).right_future(),
+        });
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -242,10 +240,11 @@ async fn serve_http2(
     socket: impl AsyncRead + AsyncWrite + Unpin + Send,
     peer: Peer,
 ) {
+    let tasks = Tasks::new(server);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        answer(router.clone(), request, peer)
+        answer(&tasks, &router, request, peer)
     });
-    let mut builder = http2::Builder::new(StreamTasks::new(server));
+    let mut builder = http2::Builder::new(Tasks::new(server));
     let head_bytes_max = u32::try_from(server.config.head_bytes_max).unwrap_or(u32::MAX);
     builder
         .timer(TokioTimer::new())
@@ -267,14 +266,33 @@ async fn serve_http2(
 /// Streams of one HTTP/2 connection at once (N10): room for a proxy that carries many browsers.
 const STREAMS_MAX: u32 = 4096;
 
-async fn answer(
-    router: Router,
+/// Answers a request.
+///
+/// A publisher's in a task of its own, begun at once: who hangs up as soon as all is sent has its
+/// connection, and with it whatever runs on it, ended before hyper has looked at the request
+/// (D0-P10).
+fn answer(
+    tasks: &Tasks,
+    router: &Router,
     mut request: Request<Incoming>,
     peer: Peer,
-) -> Result<Response<Body>, std::convert::Infallible> {
+) -> impl Future<Output = Result<Response<Body>, TaskEnded>> + use<> {
     request.extensions_mut().insert(peer);
-    router.oneshot(request).await
+    let publishes = request.method() == Method::POST;
+    let answer = router.clone().oneshot(request);
+    let answer = answer.map(|answer| answer.unwrap_or_else(|never| match never {}));
+    if publishes {
+        let answer = tasks.spawn(answer);
+        return async { answer.await.ok().flatten().ok_or(TaskEnded) }.left_future();
+    }
+    answer.map(Ok).right_future()
 }
+
+/// A publisher's task was cut, or panicked; the connection ends without an answer, which says
+/// "unknown".
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a publisher's task was cut")]
+struct TaskEnded;
 
 async fn until_cut(server: &Server, connection: impl Future<Output = hyper::Result<()>>) {
     tokio::select! {
@@ -290,33 +308,41 @@ fn note(ended: hyper::Result<()>) {
     }
 }
 
-/// Runs the tasks of an HTTP/2 connection's streams among those that the drain waits for.
+/// Runs tasks of a connection's requests among those that the drain waits for.
 #[derive(Clone)]
-struct StreamTasks {
+struct Tasks {
     tasks: tokio_util::task::TaskTracker,
     cut: tokio_util::sync::CancellationToken,
 }
 
-impl StreamTasks {
+impl Tasks {
     fn new(server: &Server) -> Self {
         Self {
             tasks: server.connections.clone(),
             cut: server.cut.clone(),
         }
     }
+
+    /// Runs `task` to its end; `None`: it was cut.
+    fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<Option<T>> {
+        let cut = self.cut.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                output = task => Some(output),
+                () = cut.cancelled() => None,
+            }
+        })
+    }
 }
 
-impl<F> Executor<F> for StreamTasks
+impl<F> Executor<F> for Tasks
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let cut = self.cut.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = stream => {}
-                () = cut.cancelled() => {}
-            }
-        });
+        self.spawn(stream);
     }
 }

@@ -22,11 +22,6 @@ use crate::site::Site;
 
 /// Answers `POST /.well-known/mercure`.
 pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
-    let answer = answer(Arc::clone(&server), request);
-    server.see_through(answer).await
-}
-
-async fn answer(server: Arc<Server>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let style = Style::Mercure(server.usual_dialect());
     let answer = match server.publisher(&parts).await {

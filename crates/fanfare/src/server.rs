@@ -6,11 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::body::Body;
 use fanfare_broker::{Publication, PublishError, Receipt};
 use fanfare_hub::{Drained, Hub};
 use futures_util::future::OptionFuture;
-use http::Response;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +18,6 @@ use url::Url;
 use crate::accept::Acceptor;
 use crate::auth::{Issuer, Role, Secret, Verifier};
 use crate::dialect::Dialects;
-use crate::error::{Refusal, Style, into_body};
 use crate::metrics::Metrics;
 use crate::origins::Origins;
 use crate::presence::Presence;
@@ -253,24 +250,6 @@ impl Server {
         // A subscriber on the hyper lane is counted by the hub and by its connection's task.
         let streams = self.metrics.streams();
         sockets.saturating_sub(streams) + self.metrics.connections()
-    }
-
-    /// Answers a publisher in a task of its own: who hangs up right after the request has sent all
-    /// there is to send, and cancels nothing (D0-P10).
-    pub(crate) async fn see_through(
-        &self,
-        answer: impl Future<Output = Response<Body>> + Send + 'static,
-    ) -> Response<Body> {
-        let cut = self.cut.clone();
-        let answer = self.connections.spawn(async move {
-            tokio::select! {
-                answer = answer => Some(answer),
-                () = cut.cancelled() => None,
-            }
-        });
-        let unknown = || Refusal::Publish(PublishError::Unknown).response(Style::Problem, None);
-        let answer = answer.await.ok().flatten();
-        answer.unwrap_or_else(|| into_body(unknown()))
     }
 
     /// Publishes `batch` in order; outcome `i` belongs to publication `i`.

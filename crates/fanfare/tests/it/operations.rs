@@ -2,7 +2,10 @@
 
 use fanfare::server::Dev;
 
+use fanfare_testkit::raw_http::ask;
+
 use crate::fixture::{get, serve};
+use crate::program::Program;
 
 #[tokio::test]
 async fn health_and_readiness() {
@@ -101,4 +104,21 @@ async fn page_is_for_development_only() {
     let server = serve(|_| {}).await;
     let answer = server.ask(get("/", "")).await;
     assert_eq!(answer.status, 404);
+}
+
+#[tokio::test]
+async fn hub_whose_log_nobody_reads_any_more_answers_on() {
+    let key = "a key for tests, with enough bytes for HMAC";
+    let (mut hub, url) = Program::serve(&["--publisher-jwt-key", key, "--anonymous"]);
+    let address = url.trim_start_matches("http://").parse().unwrap();
+    hub.deaf_to_stderr();
+    // The first line ends its reader, and the later ones go into a pipe without an end.
+    for _ in 0..10 {
+        let refused = ask(
+            address,
+            "POST /.well-known/mercure HTTP/1.1\r\nHost: h\r\n\r\n",
+        )
+        .await;
+        assert_eq!(refused.status, 401);
+    }
 }

@@ -115,6 +115,12 @@ impl Program {
         }
     }
 
+    /// Closes the pipe that its log goes into.
+    pub(crate) fn deaf_to_stderr(&mut self) {
+        let (_, nothing) = sync_channel(0);
+        self.stderr = nothing;
+    }
+
     /// The next line of stdout.
     pub(crate) fn line(&self) -> String {
         next(&self.stdout).expect("another line on stdout")
