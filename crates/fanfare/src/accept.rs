@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::connection::{self, Room};
 use crate::error::{Refusal, Style};
+use crate::greeting::come_back;
 use crate::head::write_last;
 use crate::server::Server;
-use crate::subscribe::come_back;
 
 /// The loop that takes connections from the listener. It owns the listener until it is dropped.
 #[derive(Debug)]

@@ -18,7 +18,9 @@ mod head;
 
 mod routes;
 
+mod greeting;
 mod interest;
+mod last_event_id;
 mod presence;
 mod subscribe;
 

@@ -7,19 +7,19 @@ use axum::body::Body;
 use bytes::Bytes;
 use fanfare_broker::{Selector, Selectors, Topic};
 use fanfare_hub::{Admission, GapSignal, Subscription};
-use fanfare_wire::{Comment, EventId, HEARTBEAT, Retry};
 use futures_util::{StreamExt, stream};
-use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PRAGMA};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+use http::{Method, Response};
 
 use crate::accept::Peer;
 use crate::auth::Grant;
 use crate::authority::SUBSCRIBER;
 use crate::dialect::Dialect;
-use crate::error::{Denied, InvalidUserId, Refusal, Style, with_body};
+use crate::error::{Denied, InvalidUserId, Refusal, Style};
 use crate::form::Form;
+use crate::greeting::{come_back, first_bytes, is_event_source, stream_head};
 use crate::interest::{self, Wanted};
+use crate::last_event_id::Presented;
 use crate::presence::Holder;
 use crate::protocol_string;
 use crate::server::Server;
@@ -194,14 +194,14 @@ impl Server {
             subscription.ends_at = grant.expires_at.and_then(instant_of);
         }
         subscription.hidden = self.presence.hidden_from(dialect);
-        let cursor = Cursor::of(&parts.headers, form, dialect)?;
-        subscription.last_event_id.clone_from(&cursor.id);
+        let presented = Presented::of(&parts.headers, form, dialect)?;
+        subscription.last_event_id.clone_from(&presented.id);
 
         let guest = self.guest(parts, wanted, grant.as_ref())?;
         let id = guest.as_ref().map(fanfare_hub::Guest::id);
         subscription.guest = guest;
         let admission = self.seat(subscription, dialect, id).await?;
-        let resumed = admission.resumed_after().or(cursor.answer());
+        let resumed = admission.resumed_after().or(presented.answer());
         Ok(Accepted {
             head: stream_head(route, parts, resumed.as_ref()),
             admission,
@@ -321,150 +321,7 @@ pub(crate) fn user_topic(user_id: &str) -> Result<Topic, InvalidUserId> {
     Topic::parse(&format!("user/{user_id}")).map_err(|_| InvalidUserId::Length)
 }
 
-/// The answer after which a browser tries again (SRV-08): any other status, and EventSource gives
-/// up for good.
-pub(crate) fn come_back(refusal: &Refusal) -> Response<Bytes> {
-    let mut body = Vec::new();
-    Retry::from_millis(rand::random_range(10_000..=60_000)).encode(&mut body);
-    if let Ok(comment) = Comment::parse(&refusal.to_string()) {
-        comment.encode(&mut body);
-    }
-    let mut response = with_body(StatusCode::OK, EVENT_STREAM, body);
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(NO_CACHE));
-    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    response
-}
-
-const EVENT_STREAM: &str = "text/event-stream";
-const NO_CACHE: &str = "no-cache, no-store, no-transform";
-/// D0-S8's directives, and the one that keeps middleboxes from compressing (N1).
-const MERCURE_NO_CACHE: &str =
-    "private, no-cache, no-store, must-revalidate, max-age=0, no-transform";
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-/// So spelt by the reference.
-const EXPIRE: HeaderName = HeaderName::from_static("expire");
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-const MERCURE_LAST_EVENT_ID: HeaderName = HeaderName::from_static("mercure-last-event-id");
 const USER_ID_BYTES_MAX: usize = 256;
-
-/// Whether the client is treated as an EventSource (SRV-01).
-fn is_event_source(headers: &HeaderMap) -> bool {
-    let mut accepted = headers.get_all(ACCEPT).iter();
-    accepted.any(|value| {
-        let text = value.to_str().unwrap_or_default();
-        text.to_ascii_lowercase().contains(EVENT_STREAM)
-    })
-}
-
-/// The place that a request wants its stream to go on from (SRV-13, D0-H2, D1-H1).
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Cursor {
-    id: Option<EventId>,
-    /// It names a place, be it the empty one.
-    present: bool,
-    dialect: Dialect,
-}
-
-impl Cursor {
-    /// Reads it. The header wins: EventSource repeats its URL, with the old cursor, on every
-    /// reconnect. An empty value counts as absent.
-    fn of(headers: &HeaderMap, form: &Form, dialect: Dialect) -> Result<Self, Refusal> {
-        let mut fields = headers.get_all(LAST_EVENT_ID).iter();
-        let header = fields.next().map(HeaderValue::as_bytes);
-        if fields.next().is_some() {
-            return Err(Refusal::TwoCursors);
-        }
-        let names: &[&str] = match dialect {
-            Dialect::D0 => &["lastEventID", "Last-Event-ID", "lastEventId"],
-            Dialect::D1 => &["last_event_id"],
-        };
-        let in_form = names.iter().filter_map(|name| form.first_bytes(name));
-        let presented: Vec<&[u8]> = header.into_iter().chain(in_form).collect();
-        let id = presented.iter().find(|id| !id.is_empty());
-        Ok(Self {
-            present: !presented.is_empty(),
-            dialect,
-            // What cannot be an id is one that was never seen, so that its sender hears of the gap.
-            id: id.map(|id| {
-                let text = str::from_utf8(id).unwrap_or(NEVER_SEEN);
-                EventId::parse(text).unwrap_or_else(|_| never_seen())
-            }),
-        })
-    }
-
-    /// What the answer says when there is nothing to resume: 1.0 answers an empty cursor too
-    /// (D1-H1).
-    fn answer(&self) -> Option<EventId> {
-        let wanted = self.present && self.dialect == Dialect::D1;
-        wanted.then(|| EventId::parse("earliest").ok()).flatten()
-    }
-}
-
-/// Unknown for certain: it begins as cursors do and is none, and publishers may not use it (C2).
-const NEVER_SEEN: &str = "urn:ff:unreadable";
-
-fn never_seen() -> EventId {
-    EventId::parse(NEVER_SEEN).expect("it has no line end")
-}
-
-fn stream_head(route: StreamRoute, parts: &Parts, resumed: Option<&EventId>) -> Response<()> {
-    let mut head = Response::new(());
-    let headers = head.headers_mut();
-    let connection = match parts.version {
-        Version::HTTP_2 | Version::HTTP_3 => None,
-        Version::HTTP_11 if !asks_to_close(&parts.headers) => Some("keep-alive"),
-        _ => Some("close"),
-    };
-    if let Some(connection) = connection {
-        headers.insert(CONNECTION, HeaderValue::from_static(connection));
-    }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
-    match route {
-        StreamRoute::Mercure => {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static(MERCURE_NO_CACHE));
-            headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-            headers.insert(EXPIRE, HeaderValue::from_static("0"));
-        }
-        StreamRoute::Events => {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static(NO_CACHE));
-        }
-    }
-    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    if let Some(id) = resumed {
-        // An id that no header can hold is answered like one that is not known.
-        let id = HeaderValue::from_bytes(id.as_str().as_bytes());
-        let id = id.unwrap_or(HeaderValue::from_static("earliest"));
-        if route == StreamRoute::Mercure {
-            // Each dialect reads its own (DX-13).
-            headers.insert(MERCURE_LAST_EVENT_ID, id.clone());
-        }
-        headers.insert(LAST_EVENT_ID, id);
-    }
-    head
-}
-
-fn asks_to_close(headers: &HeaderMap) -> bool {
-    let fields = headers.get_all(CONNECTION).iter();
-    let mut options = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b','));
-    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
-}
-
-/// A comment, so that `onopen` fires, and a reconnection time of this connection's own (SRV-05).
-fn first_bytes(route: StreamRoute, retry_hint: bool) -> Bytes {
-    let mut first = Vec::with_capacity(64);
-    match route {
-        StreamRoute::Mercure => first.extend_from_slice(HEARTBEAT),
-        StreamRoute::Events => Comment::parse("connection established")
-            .expect("it is one line")
-            .encode(&mut first),
-    }
-    if retry_hint {
-        // Browsers add no jitter of their own, so the herd is spread here.
-        Retry::from_millis(rand::random_range(2000..=6000)).encode(&mut first);
-    }
-    first.into()
-}
 
 fn union(one: &Selectors, other: &Selectors) -> Selectors {
     if one.is_empty() {

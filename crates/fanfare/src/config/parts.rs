@@ -239,7 +239,7 @@ fn verifier(keys: &Keys) -> Result<Verifier, Unfit> {
     })
 }
 
-/// A token that may publish everything and lasts as long as the key, that is, this process.
+/// A token that may publish and see everything, presence too, and lasts as long as the key, that is, this process.
 ///
 /// `None`: the key only verifies, or the hub takes no such tokens.
 fn development_token(trust: &Trust) -> Option<String> {
@@ -248,6 +248,7 @@ fn development_token(trust: &Trust) -> Option<String> {
     };
     let everything = NewToken {
         publish: vec!["*".to_owned()],
+        subscribe: vec!["*".to_owned()],
         ..NewToken::default()
     };
     let signs = *algorithm == Algorithm::Hs256;
