@@ -215,7 +215,7 @@ fn n3_heartbeats_of_many_do_not_beat_together() {
 }
 
 #[test]
-fn a_subscriber_that_takes_nothing_is_closed_after_the_stall_timeout() {
+fn op_3_subscriber_that_takes_nothing_is_closed_after_the_stall_timeout() {
     let stall_timeout = Duration::from_secs(5);
     let mut bench = Bench::new(Config {
         stall_timeout,

@@ -36,7 +36,7 @@ fn with_topic(topic: &str) -> Result<Publication, DraftError> {
 }
 
 #[test]
-fn d0_p1_topics_keep_their_order() {
+fn d0_p1_op_10_topics_keep_their_order() {
     let publication = check(|draft| {
         draft.topics = vec!["z".into(), "a".into(), "m".into()];
         draft.private = true;

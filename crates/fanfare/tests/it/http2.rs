@@ -47,7 +47,7 @@ async fn read_until(answer: &mut Response<Incoming>, end: &str) -> String {
 }
 
 #[tokio::test]
-async fn srv_20_http_2_carries_the_same_bytes_without_connection_fields() {
+async fn d0_u8_srv_20_http_2_carries_the_same_bytes_without_connection_fields() {
     let server = serve(|_| {}).await;
     let mut tasks = JoinSet::new();
     let mut client = connect(&server, &mut tasks).await;

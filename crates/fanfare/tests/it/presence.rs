@@ -488,7 +488,7 @@ async fn head_is_nobody() {
 }
 
 #[tokio::test]
-async fn d1_s7_subscribers_of_one_address_are_limited() {
+async fn d1_s7_d1_g6_d1_e7_d0_s7_subscribers_of_one_address_are_limited() {
     let server = serve(|config| config.subscribers_per_address_max = 2).await;
     let target = format!("{HUB}?topic=a");
     let first = server.subscribe("topic=a", "").await;

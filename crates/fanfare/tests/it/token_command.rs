@@ -9,7 +9,7 @@ use crate::program::{FakeHub, Program, dead_address, fanfare, fanfare_reading, f
 const KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
 
 #[test]
-fn token_is_minted_and_inspected() {
+fn cf_26_token_is_minted_and_inspected() {
     let minted = fanfare_with(
         &[("FANFARE_KEY", KEY)],
         &[
@@ -65,7 +65,7 @@ fn token_inspect_says_why_it_fails() {
 }
 
 #[test]
-fn token_with_issuer_and_audience_is_of_1_0() {
+fn cf_26_token_with_issuer_and_audience_is_of_1_0() {
     let minted = |arguments: &[&str]| {
         let parties = [
             "--iss",
