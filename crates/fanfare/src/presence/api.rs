@@ -34,7 +34,7 @@ pub(crate) async fn list(State(server): State<Arc<Server>>, request: Request) ->
     let answer = match server.presence_grant(&parts, dialect).await {
         Ok(grant) => {
             let style = grant.as_ref().map_or(style, |it| style.with(it.dialect));
-            let answer = async { server.listed(&parts, asked?, grant.as_ref()).await };
+            let answer = async { server.listed(&parts, &asked?, grant.as_ref(), style).await };
             answer.await.map_err(|refusal| (style, refusal))
         }
         Err(refusal) => Err((style, refusal)),
@@ -111,7 +111,9 @@ impl Asked {
         };
         match self {
             Self::All => true,
-            Self::Topic { topic, subscriber } => text == topic && by(subscriber),
+            Self::Topic { topic, subscriber } => {
+                text == topic && listed.wanted.is_of_zero() && by(subscriber)
+            }
             Self::Match {
                 match_type,
                 matched,
@@ -156,44 +158,29 @@ impl Server {
     async fn listed(
         &self,
         parts: &Parts,
-        asked: Asked,
+        asked: &Asked,
         grant: Option<&Grant>,
+        style: Style,
     ) -> Result<Response<Bytes>, Refusal> {
         if !self.config.public_urls.is_empty() {
             Site::of(&self.config, parts)?;
         }
-        let dialect = asked
-            .dialect()
-            .or(grant
-                .map(|grant| grant.dialect)
-                .filter(|it| self.config.dialects.speak(*it)))
-            .unwrap_or_else(|| self.accepted_dialect(&parts.headers));
+        let dialect = self.shape(&parts.headers, asked, grant);
         // Read before the list: who reads it and goes on from there misses nobody.
         let last_event_id = self.last_event_id(grant).await?;
-        let visitors = self.presence.visitors(&asked);
-        let body = match asked.is_one() {
-            true => self
-                .presence
-                .one(dialect, &asked, &visitors, &last_event_id),
-            false => {
-                let id = parts.uri.path();
-                Some(
-                    self.presence
-                        .collection(dialect, &asked, &visitors, &last_event_id, id),
-                )
-            }
-        };
-        let body = body.ok_or(Refusal::NoSubscription)?;
+        let visitors = self.presence.visitors(asked);
         let tag = format!("\"{}\"", utf8_percent_encode(&last_event_id, UNSAFE_IN_TAG));
         let known = is_known(&parts.headers, &tag, &last_event_id);
-        let content_type = content_type(dialect);
-        let mut answer = match known {
-            true => {
-                let mut answer = Response::new(Bytes::new());
-                *answer.status_mut() = StatusCode::NOT_MODIFIED;
-                answer
-            }
-            false => with_body(StatusCode::OK, content_type, body),
+        let mut answer = if asked.is_one() && visitors.is_empty() {
+            self.refused(style, parts, &Refusal::NoSubscription)
+        } else if known {
+            not_modified()
+        } else {
+            let path = parts.uri.path();
+            let body = self
+                .presence
+                .body(dialect, asked, &visitors, &last_event_id, path);
+            with_body(StatusCode::OK, content_type(dialect), body)
         };
         let headers = answer.headers_mut();
         // D0-R13: to a client of 0.x that has it already, it is not repeated.
@@ -207,6 +194,15 @@ impl Server {
         );
         headers.insert(LINK, field(self.link(dialect, &last_event_id)));
         Ok(answer)
+    }
+
+    /// The dialect whose shape the documents have: the path's, else the token's, else what the
+    /// request accepts (DX-8, DX-9).
+    fn shape(&self, headers: &HeaderMap, asked: &Asked, grant: Option<&Grant>) -> Dialect {
+        let token = grant.map(|grant| grant.dialect);
+        let token = token.filter(|it| self.config.dialects.speak(*it));
+        let known = asked.dialect().or(token);
+        known.unwrap_or_else(|| self.accepted_dialect(headers))
     }
 
     /// The dialect of a request whose path and token tell none (DX-9).
@@ -282,49 +278,27 @@ impl Presence {
         })
     }
 
-    fn one(
+    /// The document of the one subscription that is asked for, or the collection of all that are.
+    fn body(
         &self,
         dialect: Dialect,
         asked: &Asked,
         visitors: &[Visitor],
         last_event_id: &str,
-    ) -> Option<String> {
-        let mut document = self.documents(dialect, asked, visitors).next()?;
-        if let Document::Zero(zero) = &mut document {
-            zero.last_event_id = Some(last_event_id.to_owned());
-        }
-        json(&document)
-    }
-
-    fn collection(
-        &self,
-        dialect: Dialect,
-        asked: &Asked,
-        visitors: &[Visitor],
-        last_event_id: &str,
-        id: &str,
+        path: &str,
     ) -> String {
-        let mut subscriptions: Vec<_> = self.documents(dialect, asked, visitors).collect();
-        for document in &mut subscriptions {
+        let mut documents: Vec<_> = self.documents(dialect, asked, visitors).collect();
+        let one = asked.is_one();
+        for document in &mut documents {
             if let Document::Zero(zero) = document {
-                zero.context = None;
+                zero.context = one.then_some(CONTEXT);
+                zero.last_event_id = one.then(|| last_event_id.to_owned());
             }
         }
-        let counts = counts(&subscriptions);
-        let zero = dialect == Dialect::D0;
-        let collection = Collection {
-            context: zero.then_some(CONTEXT),
-            id,
-            kind: if zero {
-                "Subscriptions"
-            } else {
-                "subscriptions"
-            },
-            last_event_id: zero.then_some(last_event_id),
-            counts,
-            subscriptions: &subscriptions,
-        };
-        json(&collection).unwrap_or_default()
+        match documents.first().filter(|_| one) {
+            Some(document) => json(document),
+            None => json(&Collection::new(dialect, path, last_event_id, &documents)),
+        }
     }
 }
 
@@ -340,6 +314,29 @@ struct Collection<'a> {
     /// How many subscribers each topic or matcher has: a member of our own.
     counts: Vec<Count<'a>>,
     subscriptions: &'a [Document<'a>],
+}
+
+impl<'a> Collection<'a> {
+    fn new(
+        dialect: Dialect,
+        path: &'a str,
+        last_event_id: &'a str,
+        subscriptions: &'a [Document<'a>],
+    ) -> Self {
+        let zero = dialect == Dialect::D0;
+        Self {
+            context: zero.then_some(CONTEXT),
+            id: path,
+            kind: if zero {
+                "Subscriptions"
+            } else {
+                "subscriptions"
+            },
+            last_event_id: zero.then_some(last_event_id),
+            counts: counts(subscriptions),
+            subscriptions,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -395,10 +392,15 @@ fn content_type(dialect: Dialect) -> &'static str {
     }
 }
 
-fn json(value: &impl Serialize) -> Option<String> {
-    serde_json::to_string_pretty(value)
-        .ok()
-        .map(|json| json + "\n")
+fn json(value: &impl Serialize) -> String {
+    let json = serde_json::to_string_pretty(value).expect("its keys are strings");
+    json + "\n"
+}
+
+fn not_modified() -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    answer
 }
 
 /// An id that no field can hold is left out of it.

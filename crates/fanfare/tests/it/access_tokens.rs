@@ -6,8 +6,8 @@ use fanfare::origins::Origins;
 use serde_json::{Value, json};
 
 use crate::fixture::{
-    HUB, RESOURCE, Server, access_token, bearer, claims_signed, get, issuer, key,
-    post_form, serve, serve_both, signed, token,
+    HUB, RESOURCE, Server, access_token, bearer, claims_signed, get, issuer, key, post_form, serve,
+    serve_both, signed, token,
 };
 
 const METADATA: &str =

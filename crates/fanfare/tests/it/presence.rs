@@ -423,6 +423,12 @@ async fn d1_r7_r8_r10_r11_api_of_1_0() {
             .ask(get(&format!("{}{path}", root()), &watcher()))
             .await;
         assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        let told = answer.field("link").is_some();
+        assert_eq!(
+            told,
+            path.starts_with("/exact/a"),
+            "D1-R10: where there is an answer at all"
+        );
     }
 }
 
