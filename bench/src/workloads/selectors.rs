@@ -74,7 +74,11 @@ fn hub() -> anyhow::Result<Hub> {
     let key = "a key for the bench, with enough bytes for HMAC";
     let keys = ["--publisher-jwt-key", key, "--subscriber-jwt-key", key];
     let listen = ["serve", "--subscriptions", "--listen", "127.0.0.1:0"];
-    let server = Server::start_with(Program::Fanfare, &[&listen[..], &keys[..]].concat())?;
+    // Every arrival is an event, and events are kept: the first thousand fill what is kept, so that
+    // what the others take is theirs.
+    let history = ["--history-count-max", "1000", "--ring-records-max", "1000"];
+    let args = [&listen[..], &keys[..], &history[..]].concat();
+    let server = Server::start_with(Program::Fanfare, &args)?;
     let everything = NewToken {
         publish: vec!["*".to_owned()],
         subscribe: vec!["bench-{name}".to_owned()],

@@ -205,6 +205,17 @@ impl Selector {
         }
     }
 
+    /// Names what it matches by, its own text aside: selectors of one [`Shape`] prefix that have the
+    /// same name match alike. It is another's as soon as nobody holds such a selector.
+    #[must_use]
+    pub fn rule_id(&self) -> usize {
+        match &self.0.rule {
+            Rule::Any | Rule::Exact => Arc::as_ptr(&self.0).addr(),
+            Rule::Template { rest, .. } => Arc::as_ptr(rest).addr(),
+            Rule::UrlPattern(pattern) => Arc::as_ptr(pattern).addr(),
+        }
+    }
+
     fn new(text: &str, rule: Rule) -> Self {
         let text = text.into();
         Self(Arc::new(Compiled { text, rule }))

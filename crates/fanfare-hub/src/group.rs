@@ -59,7 +59,35 @@ pub(crate) struct Group {
     /// When its live subscribers were last written to.
     pub(crate) written_at: Tick,
     /// Which of this turn's records go to it, by their place among them.
-    pub(crate) hits: Vec<u32>,
+    pub(crate) hits: Hits,
+    /// What private records are held against.
+    access: AccessId,
+}
+
+/// Places of records, in their order. A single one, as most turns bring, needs no memory of its
+/// own, and so no look at it.
+#[derive(Debug, Default)]
+pub(crate) struct Hits {
+    first: Option<u32>,
+    more: Vec<u32>,
+}
+
+impl Hits {
+    /// Takes all of them.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = u32> {
+        self.first.take().into_iter().chain(self.more.drain(..))
+    }
+
+    fn last(&self) -> Option<u32> {
+        self.more.last().copied().or(self.first)
+    }
+
+    fn push(&mut self, place: u32) {
+        match self.first {
+            None => self.first = Some(place),
+            Some(_) => self.more.push(place),
+        }
+    }
 }
 
 /// A shard's groups and the index that finds them.
@@ -68,6 +96,7 @@ pub(crate) struct Groups {
     groups: Slab<Group>,
     by_kind: HashMap<Arc<Kind>, GroupId>,
     index: Index,
+    accesses: Accesses,
 }
 
 impl Groups {
@@ -92,6 +121,7 @@ impl Groups {
         if group.members == 0 {
             let group = self.groups.remove(id as usize);
             self.by_kind.remove(&group.kind);
+            self.accesses.leave(group.access, &group.kind);
             self.index.remove(id, &group.kind.selectors);
         }
     }
@@ -109,19 +139,29 @@ impl Groups {
     /// Notes in each group which of `records` go to its live subscribers; returns the groups that
     /// got any.
     pub(crate) fn match_all(&mut self, records: &[Record], touched: &mut Vec<GroupId>) {
-        let Self { groups, index, .. } = self;
+        let Self {
+            groups,
+            index,
+            accesses,
+            ..
+        } = self;
         for (place, record) in (0_u32..).zip(records) {
             let (topics, audience) = (record.publication().topics(), record.publication().audience);
+            accesses.turn_to_next();
             index.find(topics, |id| {
                 let Some(group) = groups.get_mut(id as usize) else {
                     return;
                 };
                 // The index finds a group once for each topic and selector that meet.
-                let known = group.hits.last() == Some(&place);
-                if group.live.is_empty() || known || !group.kind.may_see(topics, audience) {
+                let last = group.hits.last();
+                if group.live.is_empty() || last == Some(place) {
                     return;
                 }
-                if group.hits.is_empty() {
+                let may_see = || group.kind.may_see(topics, audience);
+                if audience == Audience::Private && !accesses.judge(group.access, may_see) {
+                    return;
+                }
+                if last.is_none() {
                     touched.push(id);
                 }
                 group.hits.push(place);
@@ -149,12 +189,82 @@ impl Groups {
             live: Vec::new(),
             members: 0,
             written_at: Tick::default(),
-            hits: Vec::new(),
+            hits: Hits::default(),
+            access: self.accesses.join(&kind),
         };
         let id = GroupId::try_from(self.groups.insert(group)).unwrap_or(GroupId::MAX);
         self.index.insert(id, &kind.selectors);
         self.by_kind.insert(kind, id);
         id
+    }
+}
+
+/// Names a grant, and what is hidden in spite of it.
+type AccessId = u32;
+
+/// What groups may see, each once: many groups have the same grant, and a private record is held
+/// against it once, not for each of them.
+#[derive(Debug, Default)]
+struct Accesses {
+    accesses: Slab<Access>,
+    by_selectors: HashMap<(Selectors, Selectors), AccessId>,
+    /// Counts records, to tell a verdict on this one from those on earlier ones.
+    record: u64,
+}
+
+#[derive(Debug)]
+struct Access {
+    groups: u32,
+    /// Which record was judged last, and how.
+    verdict: (u64, bool),
+}
+
+impl Accesses {
+    /// What `kind` may see; one more group has it.
+    fn join(&mut self, kind: &Kind) -> AccessId {
+        let accesses = &mut self.accesses;
+        let selectors = (kind.grant.clone(), kind.hidden.clone());
+        let id = *self.by_selectors.entry(selectors).or_insert_with(|| {
+            let access = Access {
+                groups: 0,
+                verdict: (0, false),
+            };
+            AccessId::try_from(accesses.insert(access)).unwrap_or(AccessId::MAX)
+        });
+        if let Some(access) = accesses.get_mut(id as usize) {
+            access.groups += 1;
+        }
+        id
+    }
+
+    /// One group fewer, of `kind`, has it.
+    fn leave(&mut self, id: AccessId, kind: &Kind) {
+        let Some(access) = self.accesses.get_mut(id as usize) else {
+            return;
+        };
+        access.groups -= 1;
+        if access.groups == 0 {
+            self.accesses.remove(id as usize);
+            let selectors = (kind.grant.clone(), kind.hidden.clone());
+            self.by_selectors.remove(&selectors);
+        }
+    }
+
+    /// Another record is to be judged.
+    fn turn_to_next(&mut self) {
+        self.record += 1;
+    }
+
+    /// What was said of this record to the first who asked.
+    fn judge(&mut self, id: AccessId, may_see: impl FnOnce() -> bool) -> bool {
+        let record = self.record;
+        let Some(access) = self.accesses.get_mut(id as usize) else {
+            return may_see();
+        };
+        if access.verdict.0 != record {
+            access.verdict = (record, may_see());
+        }
+        access.verdict.1
     }
 }
 

@@ -320,7 +320,7 @@ impl<S: Sink> Shard<S> {
             };
             let hits = group
                 .hits
-                .drain(..)
+                .drain()
                 .filter_map(|hit| records.get(hit as usize).cloned());
             run.fill(hits, group.kind.form);
             group.written_at = self.now;
