@@ -188,7 +188,7 @@ async fn metrics(State(server): State<Arc<Server>>) -> Response<Body> {
 async fn not_found(State(server): State<Arc<Server>>, uri: Uri) -> Response<Body> {
     let path = uri.path();
     let refusal = Refusal::NotFound {
-        detail: near_routes(path),
+        detail: near_routes(&server.config.hub_path, path),
     };
     server.metrics.refused(refusal.reason());
     into_body(refusal.response(server.style_at(path), None))
@@ -213,22 +213,23 @@ impl Server {
     }
 }
 
-fn near_routes(path: &str) -> String {
+fn near_routes(hub_path: &str, path: &str) -> String {
     let path: String = path.chars().take(64).collect();
-    let mut near = ROUTES
+    let routes = [&[hub_path], &ROUTES[..]].concat();
+    let mut near = routes
         .iter()
         .filter(|route| strsim::jaro_winkler(route, &path) > 0.85);
     match near.next() {
         Some(route) => format!("there is no route {path:?}; did you mean {route}?"),
         None => format!(
             "there is no route {path:?}; there are {}",
-            ROUTES.join(", ")
+            routes.join(", ")
         ),
     }
 }
 
-const ROUTES: [&str; 7] = [
-    "/.well-known/mercure",
+/// Those that have the same path in every hub.
+const ROUTES: [&str; 6] = [
     "/events",
     "/broadcast",
     "/publish",

@@ -239,7 +239,9 @@ async fn d1_g4_hub_path_is_configured() {
     })
     .await;
     server.stream("/push/hub?topic=a", "").await;
-    assert_eq!(server.get(&format!("{HUB}?topic=a")).await.status, 404);
+    let elsewhere = server.get(&format!("{HUB}?topic=a")).await;
+    assert_eq!(elsewhere.status, 404);
+    assert!(elsewhere.body.contains("there are /push/hub, "));
     let all = bearer(&token(&["*"], &["*"]));
     let publish = |topic: &str| post("/push/hub", &all, FORM, &format!("topic={topic}"));
     assert_eq!(
