@@ -51,16 +51,21 @@ const SELECTORS: usize = 1000;
 /// As in `idle`: the first thousand come before.
 fn waiting(run: u32, figures: &mut Figures) -> anyhow::Result<()> {
     let hub = hub()?;
-    let _first = private_crowd(&hub.target, SUBSCRIBERS)?;
+    let mut first = private_crowd(&hub.target, SUBSCRIBERS)?;
+    publish_one(&hub, &mut first)?;
     let bytes = hub.server.pss_bytes()?;
     let rest = 9 * SUBSCRIBERS;
     let mut crowd = private_crowd(&hub.target, rest)?;
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
     let each = (hub.server.pss_bytes()? - bytes) / rest as f64;
     figures.add("fanfare", run, BYTES, each);
-    // They do not wait for nothing.
+    publish_one(&hub, &mut crowd)
+}
+
+/// They do not wait for nothing.
+fn publish_one(hub: &Hub, crowd: &mut Crowd) -> anyhow::Result<()> {
     measure(&hub.server, Program::Fanfare, || {
-        drive(&mut crowd, Pace::Rate(100.0), Duration::from_millis(1))
+        drive(crowd, Pace::Rate(100.0), Duration::from_millis(1))
     })?;
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::interest::Wanted;
 use crate::server::Config;
 use crate::web_hook::Occupancy;
 use document::Document;
-use roster::{Limits, Listed, Roster, Visitor};
+use roster::{Limits, Listed, Payload, Roster, Visitor};
 
 pub(crate) use roster::Holder;
 
@@ -115,7 +115,7 @@ impl Presence {
             subscriber: Uuid::new_v4(),
             subscriptions: listed(wanted, grant),
             holder,
-            address,
+            address: address.map(Box::new),
         };
         let id = self.roster().enter(visitor, self.limits)?;
         Ok(Some(self.book.guest(id)))
@@ -203,7 +203,7 @@ impl Presence {
     clippy::mutable_key_type,
     reason = "a selector's hash and equality are its text's"
 )]
-fn listed(wanted: Vec<Wanted>, grant: Option<&Grant>) -> Arc<[Listed]> {
+fn listed(wanted: Vec<Wanted>, grant: Option<&Grant>) -> Arc<Vec<Listed>> {
     let mut known = HashSet::new();
     let mut listed: Vec<Listed> = Vec::with_capacity(wanted.len());
     for wanted in wanted {
@@ -212,10 +212,10 @@ fn listed(wanted: Vec<Wanted>, grant: Option<&Grant>) -> Arc<[Listed]> {
         }
         let payload = grant.and_then(|grant| grant.payload_for(wanted.selector.as_str()));
         let payload = payload.and_then(|payload| to_raw_value(payload).ok());
-        let payload = payload.map(Arc::from);
+        let payload = payload.map(|payload| Payload(payload.into()));
         listed.push(Listed { wanted, payload });
     }
-    listed.into()
+    Arc::new(listed)
 }
 
 /// Publishes what has to be told; waits for a broker that is away, for nobody waits for us.

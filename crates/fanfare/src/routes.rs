@@ -7,14 +7,14 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{any, get, post};
 use bytes::Bytes;
 use http::header::{
-    CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS, X_XSS_PROTECTION,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use crate::auth::Role;
 use crate::dialect::Dialect;
@@ -34,15 +34,8 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
     let publishable = server.verifies(Role::Publisher);
     let subscribable = server.subscribable();
 
-    let mut mercure = MethodRouter::new().fallback(other_method);
-    if subscribable {
-        mercure = mercure.get(mercure_stream);
-    }
-    if publishable {
-        mercure = mercure.post(publish::post);
-    }
     let mut router = Router::new()
-        .route(&config.hub_path, mercure)
+        .route(&config.hub_path, any(mercure))
         .merge(health::router())
         .route("/metrics", get(metrics));
     if subscribable {
@@ -137,8 +130,30 @@ async fn every(State(server): State<Arc<Server>>, request: Request, next: Next) 
     answer
 }
 
-async fn mercure_stream(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
-    stream(&server, StreamRoute::Mercure, request).await
+/// Answers on the hub's URL. Methods of roles that are not configured do not exist (D0-U3), and
+/// those that do not get 405 without a body, as the protocol's clients know it (D0-U2).
+async fn mercure(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    let queryable = server.subscribable() && server.config.dialects.speak(Dialect::D1);
+    let publishable = server.verifies(Role::Publisher);
+    match *request.method() {
+        Method::GET | Method::HEAD if server.subscribable() => {
+            stream(&server, StreamRoute::Mercure, request).await
+        }
+        Method::POST if publishable => publish::post(State(server), request).await,
+        ref method if method.as_str() == QUERY && queryable => query(&server, request).await,
+        _ => {
+            let methods = [
+                ("GET, HEAD", server.subscribable()),
+                (QUERY, queryable),
+                ("POST", publishable),
+            ];
+            let there = methods.iter().filter(|(_, there)| *there);
+            let there: Vec<&str> = there.map(|(methods, _)| *methods).collect();
+            let allow = HeaderValue::from_str(&there.join(", "));
+            let allow = allow.unwrap_or(HeaderValue::from_static(""));
+            (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, allow)]).into_response()
+        }
+    }
 }
 
 async fn events_stream(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
@@ -151,15 +166,10 @@ async fn stream(server: &Server, route: StreamRoute, request: Request) -> Respon
     server.stream(route, &parts, &form).await
 }
 
-/// Methods that axum has no name for: `QUERY`, which subscribes by a form in the body (D1-S1). All
-/// others get 405 without a body, as the protocol's clients know it (D0-U2).
-async fn other_method(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+/// Subscribes by a form in the body (D1-S1).
+async fn query(server: &Server, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let one = server.config.dialects.speak(Dialect::D1);
-    if parts.method.as_str() != QUERY || !one || !server.subscribable() {
-        return StatusCode::METHOD_NOT_ALLOWED.into_response();
-    }
-    match query_form(&server, &parts, body).await {
+    match query_form(server, &parts, body).await {
         Ok(form) => server.stream(StreamRoute::Mercure, &parts, &form).await,
         Err(refusal) => {
             let style = Style::Mercure(Dialect::D1);

@@ -147,6 +147,12 @@ impl Server {
         let site = self
             .verifies_access_tokens()
             .then(|| Site::of(&self.config, parts));
+        // DX-11: a token that could be read tells whose words the answer has.
+        let style = if let Refusal::Denied { dialect, .. } = refusal {
+            style.with(*dialect)
+        } else {
+            style
+        };
         let metadata_url = site.and_then(Result::ok).map(|site| site.metadata_url());
         refusal.response(style, metadata_url.as_deref())
     }

@@ -22,7 +22,7 @@ pub(super) struct Claims {
     #[serde(default, deserialize_with = "times::number")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) nbf: Option<Number>,
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) iat: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sub: Option<String>,

@@ -28,6 +28,8 @@ pub struct NewToken {
     pub subject: Option<String>,
     /// Its own name, `jti`.
     pub token_id: Option<String>,
+    /// Since when it is, `iat`, in whole seconds; a revocation of its subject goes by it.
+    pub issued_at: Option<SystemTime>,
 }
 
 impl NewToken {
@@ -38,9 +40,11 @@ impl NewToken {
     /// [`MintError`] when a time is before 1970 or `key` cannot sign.
     pub fn mint(self, key: &SigningKey) -> Result<String, MintError> {
         let exp = self.expires_at.map(seconds).transpose()?;
+        let iat = self.issued_at.map(seconds).transpose()?;
         let given = |selectors: Vec<String>| (!selectors.is_empty()).then_some(selectors);
         let claims = Claims {
             exp: exp.map(Into::into),
+            iat: iat.map(Value::from),
             sub: self.subject,
             jti: self.token_id,
             mercure: Some(Object(MercureClaim {

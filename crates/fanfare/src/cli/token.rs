@@ -158,6 +158,7 @@ fn token(new: New, now: SystemTime) -> Result<NewToken, Failure> {
         payload: new.payload,
         subject: new.sub,
         token_id: new.jti,
+        issued_at: Some(now),
     })
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Access {
 
     /// JWK Set with the keys that publishers' tokens are verified with; wins over the key
     ///
-    /// An `https:` or `http:` URL, or a `file:` URL, which is read once.
+    /// An `https:`, `http:` or `file:` URL; it is read again every five minutes.
     #[arg(long, value_name = "URL", help_heading = ACCESS)]
     pub(crate) publisher_jwks_url: Option<KeySetUrl>,
 

@@ -272,6 +272,14 @@ fn warnings(settings: &Settings, trust: &Trust, missing: &[&str]) -> Vec<String>
             ));
         }
     }
+    let place = settings.access.resource_identifier.is_some() || !settings.public_url.is_empty();
+    if !trust.issuers.is_empty() && !place && !settings.dev {
+        warnings.push(
+            "neither resource-identifier nor public-url is set: access tokens must name the URL \
+             that a request was sent to, with `http:`, for behind a proxy nobody knows better"
+                .to_owned(),
+        );
+    }
     let plain = trust.key_sets().filter(|url| url.scheme() == "http");
     let local = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]");
     let mut open = plain.filter(|url| !url.host_str().is_some_and(local));

@@ -65,7 +65,7 @@ impl<'a> Document<'a> {
     ) -> Option<Self> {
         let subscriber = visitor.subscriber.urn().to_string();
         let text = listed.wanted.selector.as_str();
-        let payload = listed.payload.as_deref();
+        let payload = listed.payload.as_ref().map(|payload| &*payload.0);
         Some(match dialect {
             Dialect::D0 => {
                 if !listed.wanted.is_of_zero() {

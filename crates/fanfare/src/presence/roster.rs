@@ -1,7 +1,7 @@
 //! The list of who is connected.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -13,22 +13,41 @@ use crate::auth::Grant;
 use crate::error::Refusal;
 use crate::interest::Wanted;
 
-/// One connection.
+/// One connection. There may be very many: each field counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     /// Names the connection; random, so that nobody can guess or choose it (D0-R2, D1-R4).
     pub(crate) subscriber: Uuid,
-    /// What it asks for, in its order, each once.
-    pub(crate) subscriptions: Arc<[Listed]>,
+    /// What it asks for, in its order, each once; shared by all who ask for the same.
+    pub(crate) subscriptions: Arc<Vec<Listed>>,
     pub(crate) holder: Option<Arc<Holder>>,
-    pub(crate) address: Option<IpAddr>,
+    /// Kept where addresses are counted, and nowhere else.
+    pub(crate) address: Option<Box<IpAddr>>,
 }
 
 /// One subscription, and what its token wants shown with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Listed {
     pub(crate) wanted: Wanted,
-    pub(crate) payload: Option<Arc<RawValue>>,
+    pub(crate) payload: Option<Payload>,
+}
+
+/// JSON, as it is shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Payload(pub(crate) Arc<RawValue>);
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl Eq for Payload {}
+
+impl Hash for Payload {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.get().hash(state);
+    }
 }
 
 /// Whose token a connection shows.
@@ -76,6 +95,8 @@ pub(crate) struct Roster {
     generation: u32,
     by_address: HashMap<IpAddr, usize>,
     by_account: HashMap<Account, usize>,
+    /// Every list of subscriptions that some visitor has.
+    lists: HashSet<Arc<Vec<Listed>>>,
 }
 
 #[derive(Debug)]
@@ -95,14 +116,12 @@ impl Roster {
     pub(crate) fn enter(&mut self, mut visitor: Visitor, limits: Limits) -> Result<u64, Refusal> {
         let limited = |limit: usize| (limit > 0).then_some(limit);
         let per_address = limited(limits.per_address);
-        visitor.address = visitor
-            .address
-            .filter(|_| per_address.is_some())
-            .map(network);
+        let address = visitor.address.filter(|_| per_address.is_some());
+        visitor.address = address.map(|it| Box::new(network(*it)));
         let account = account_of(&visitor).filter(|_| limits.per_subject > 0);
         let full = |count: Option<&usize>, limit| count.copied().unwrap_or_default() >= limit;
-        if let (Some(address), Some(limit)) = (visitor.address, per_address)
-            && full(self.by_address.get(&address), limit)
+        if let (Some(address), Some(limit)) = (&visitor.address, per_address)
+            && full(self.by_address.get(address), limit)
         {
             return Err(Refusal::TooManyOfOne);
         }
@@ -111,12 +130,14 @@ impl Roster {
         {
             return Err(Refusal::TooManyOfOne);
         }
-        if let Some(address) = visitor.address {
-            *self.by_address.entry(address).or_default() += 1;
+        if let Some(address) = &visitor.address {
+            *self.by_address.entry(**address).or_default() += 1;
         }
         if let Some(account) = account {
             *self.by_account.entry(account).or_default() += 1;
         }
+
+        visitor.subscriptions = self.shared(visitor.subscriptions);
 
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
@@ -140,11 +161,15 @@ impl Roster {
     pub(crate) fn leave(&mut self, id: u64) -> Option<Visitor> {
         self.seat(id)?;
         let seat = self.seats.remove(place(id));
-        if let Some(address) = seat.visitor.address {
-            one_less(&mut self.by_address, &address);
+        if let Some(address) = &seat.visitor.address {
+            one_less(&mut self.by_address, address);
         }
         if let Some(account) = account_of(&seat.visitor) {
             one_less(&mut self.by_account, &account);
+        }
+        // Here, in the set and nowhere else: nobody else has it.
+        if Arc::strong_count(&seat.visitor.subscriptions) == 2 {
+            self.lists.remove(&seat.visitor.subscriptions);
         }
         seat.present.then_some(seat.visitor)
     }
@@ -163,6 +188,15 @@ impl Roster {
         });
         let id = |(place, seat): (usize, &Seat)| u64::from(seat.generation) << 32 | place as u64;
         meant.map(id).collect()
+    }
+
+    /// The list of an earlier visitor, if one has the same.
+    fn shared(&mut self, list: Arc<Vec<Listed>>) -> Arc<Vec<Listed>> {
+        if let Some(known) = self.lists.get(&list) {
+            return Arc::clone(known);
+        }
+        self.lists.insert(Arc::clone(&list));
+        list
     }
 
     fn seat(&mut self, id: u64) -> Option<&mut Seat> {

@@ -370,7 +370,12 @@ async fn d1_r8_r9_presence_not_granted_is_403() {
         (answer.status, challenge)
     };
     let scope = (403, Some(challenge("insufficient_scope")));
-    assert_eq!(ask(bearer(&access_token(&[], &["a"]))).await, scope);
+    let denied = bearer(&access_token(&[], &["a"]));
+    assert_eq!(ask(denied.clone()).await, scope);
+    let all = server
+        .ask(get(&format!("{HUB}/subscriptions"), &denied))
+        .await;
+    assert!(all.body.contains("\"status\":403"), "DX-11: {}", all.body);
     assert_eq!(
         ask(String::new()).await,
         (401, Some(challenge(""))),

@@ -224,10 +224,19 @@ async fn pinned_hub_speaks_one_dialect() {
     let zero = serve(|config| config.dialects = Dialects::D0).await;
     assert_eq!(zero.get(&format!("{HUB}?match=a")).await.status, 400);
     zero.subscribe("topic=a&match=b", "").await;
-    assert_eq!(zero.ask(query(HUB, "", FORM, "match=a")).await.status, 405);
+    let answer = zero.ask(query(HUB, "", FORM, "match=a")).await;
+    assert_eq!(
+        (answer.status, answer.field("allow")),
+        (405, Some("GET, HEAD, POST"))
+    );
 
     let one = serve(|config| config.dialects = Dialects::D1).await;
     assert_eq!(one.get(&format!("{HUB}?topic=a")).await.status, 400);
+    let answer = one
+        .ask(format!("PUT {HUB} HTTP/1.1\r\nHost: h\r\n\r\n"))
+        .await;
+    assert_eq!((answer.status, answer.body.as_str()), (405, ""));
+    assert_eq!(answer.field("allow"), Some("GET, HEAD, QUERY, POST"));
     one.subscribe("match=a&topic=b", "").await;
 }
 

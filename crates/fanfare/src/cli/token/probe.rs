@@ -61,7 +61,8 @@ struct Verdict {
 impl Verdict {
     fn text(&self) -> String {
         let taken = match self.taken {
-            Some(true) => "taken",
+            // A publisher's probe is answered 400, which would read like an error.
+            Some(true) => return "taken".to_owned(),
             Some(false) => "refused",
             None => "cannot be told",
         };

@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Holder, Limits, Roster, Visitor, network};
+use super::{Holder, Limits, Listed, Roster, Visitor, network};
 use crate::error::Refusal;
+use crate::interest::Wanted;
 
 const UNLIMITED: Limits = Limits {
     per_address: 0,
@@ -14,7 +15,7 @@ const UNLIMITED: Limits = Limits {
 fn visitor(address: &str, subject: Option<(&str, &str)>) -> Visitor {
     Visitor {
         subscriber: Uuid::new_v4(),
-        subscriptions: Arc::new([]),
+        subscriptions: Arc::default(),
         holder: subject.map(|(issuer, subject)| {
             Arc::new(Holder {
                 issuer: Some(issuer.to_owned()),
@@ -23,7 +24,7 @@ fn visitor(address: &str, subject: Option<(&str, &str)>) -> Visitor {
                 issued_at: None,
             })
         }),
-        address: Some(address.parse().unwrap()),
+        address: Some(Box::new(address.parse().unwrap())),
     }
 }
 
@@ -82,4 +83,24 @@ fn s15_ipv6_counts_by_its_network() {
     assert_eq!(network("2001:db8:1:2:3:4:5:6"), address("2001:db8:1:2::"));
     assert_eq!(network("192.0.2.1"), address("192.0.2.1"));
     assert_eq!(network("::ffff:192.0.2.1"), address("192.0.2.1"));
+}
+
+#[test]
+fn equal_lists_are_one_for_as_long_as_somebody_has_it() {
+    let with = |topic: &str| Visitor {
+        subscriptions: Arc::new(vec![Listed {
+            wanted: Wanted::template(topic).unwrap(),
+            payload: None,
+        }]),
+        ..visitor("192.0.2.1", None)
+    };
+    let mut roster = Roster::default();
+    let ids = ["a", "a", "b"].map(|topic| roster.enter(with(topic), UNLIMITED).unwrap());
+    assert_eq!(roster.lists.len(), 2);
+    roster.leave(ids[0]);
+    assert_eq!(roster.lists.len(), 2);
+    roster.leave(ids[1]);
+    assert_eq!(roster.lists.len(), 1);
+    roster.leave(ids[2]);
+    assert!(roster.lists.is_empty());
 }
