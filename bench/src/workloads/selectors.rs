@@ -48,13 +48,14 @@ const TURN: Duration = Duration::from_millis(500);
 const SUBSCRIBERS: usize = 1000;
 const SELECTORS: usize = 1000;
 
-/// As in `idle`: the first thousand come before.
+/// As in `idle`, the first come before: what the server needs while it makes connections, more than
+/// there, does not grow with those that wait.
 fn waiting(run: u32, figures: &mut Figures) -> anyhow::Result<()> {
     let hub = hub()?;
-    let mut first = private_crowd(&hub.target, SUBSCRIBERS)?;
+    let mut first = private_crowd(&hub.target, 2 * SUBSCRIBERS)?;
     publish_one(&hub, &mut first)?;
     let bytes = hub.server.pss_bytes()?;
-    let rest = 9 * SUBSCRIBERS;
+    let rest = 8 * SUBSCRIBERS;
     let mut crowd = private_crowd(&hub.target, rest)?;
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
     let each = (hub.server.pss_bytes()? - bytes) / rest as f64;

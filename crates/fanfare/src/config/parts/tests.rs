@@ -273,7 +273,8 @@ fn cf_24_demo_key_is_taken_and_warned_of() {
     let dev = parts(&[&publisher, &subscriber, "--dev"]).expect("a hub");
     assert_eq!(dev.warnings, Vec::<String>::new());
     let issuer = format!("--issuer-publisher-key={DEMO_KEY}");
-    let flags = ["--issuer=https://a.example", "--anonymous", &issuer];
+    let place = "--public-url=https://hub.example";
+    let flags = ["--issuer=https://a.example", "--anonymous", &issuer, place];
     assert_eq!(parts(&flags).expect("a hub").warnings.len(), 1);
 }
 
@@ -283,6 +284,9 @@ fn what_may_not_be_meant_is_said() {
     assert_eq!(warnings(&["--dev"]), 0);
     assert_eq!(warnings(&["--dev", "--listen=0.0.0.0:3000"]), 1);
     assert_eq!(warnings(&["--publisher-jwt-key=short", "--anonymous"]), 1);
+    let key = "--publisher-jwt-key=a key that is long enough for anybody";
+    let issuer = ["--issuer=https://a.example", key, "--anonymous"];
+    assert_eq!(warnings(&issuer), 1, "what tokens must name");
     let key = format!("--publisher-jwt-key={KEY}");
     assert_eq!(warnings(&[&key, "--anonymous", "--cors-origin=*"]), 1);
 }
