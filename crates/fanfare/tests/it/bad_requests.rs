@@ -190,13 +190,13 @@ async fn d0_u4_paths_below_the_hub_are_404_in_plain_text() {
 async fn d0_u2_wrong_method_is_405_with_allow() {
     let server = serve(|_| {}).await;
     for (request, allow) in [
-        (format!("DELETE {HUB}"), "GET,HEAD,POST"),
+        (format!("DELETE {HUB}"), "GET, HEAD, QUERY, POST"),
         ("POST /events".to_owned(), "GET,HEAD"),
         ("GET /broadcast".to_owned(), "POST"),
         ("PUT /publish".to_owned(), "POST"),
         ("POST /healthz".to_owned(), "GET,HEAD"),
         // D0-C1: without CORS, OPTIONS is a method like any other.
-        (format!("OPTIONS {HUB}"), "GET,HEAD,POST"),
+        (format!("OPTIONS {HUB}"), "GET, HEAD, QUERY, POST"),
     ] {
         let answer = server
             .ask(format!("{request} HTTP/1.1\r\nHost: x\r\n\r\n"))
@@ -216,7 +216,7 @@ async fn d0_u3_roles_that_are_not_configured_do_not_exist() {
     let server = serve(|config| config.publisher = None).await;
     let answer = server.publish("topic=a").await;
     assert_eq!(answer.status, 405);
-    assert_eq!(answer.field("allow"), Some("GET,HEAD"));
+    assert_eq!(answer.field("allow"), Some("GET, HEAD, QUERY"));
     assert_eq!(server.post_json("/broadcast", "1").await.status, 404);
 
     let server = serve(|config| {
