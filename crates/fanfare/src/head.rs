@@ -91,8 +91,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Whether a request has no body, so that whatever follows its head is another request.
 pub(crate) fn is_bodyless(parts: &Parts) -> bool {
-    let length = parts.headers.get(CONTENT_LENGTH);
-    length.is_none_or(|length| length == "0") && !parts.headers.contains_key(TRANSFER_ENCODING)
+    // Of two lengths that differ, none is to be trusted (RFC 9112 §6.3): hyper refuses them.
+    let mut lengths = parts.headers.get_all(CONTENT_LENGTH).iter();
+    lengths.all(|length| length == "0") && !parts.headers.contains_key(TRANSFER_ENCODING)
 }
 
 /// Writes the head of an endless answer, byte for byte as hyper does.

@@ -89,24 +89,31 @@ impl FromStr for OriginPattern {
         if host.contains(is_foreign) {
             return Err(InvalidOrigin::MoreThanOrigin);
         }
-        // A digit stands in for the wildcard, for it may be part of a name and of a port.
-        let sample = format!("{scheme}://{}", host.replacen('*', "1", 1));
-        let url = Url::parse(&sample).map_err(|_| InvalidOrigin::NotAbsolute)?;
-        if !url.has_host() {
-            return Err(InvalidOrigin::NotAbsolute);
-        }
         match host.split_once('*') {
+            None => as_sent(&text).map(|origin| Self(Pattern::Exact(origin))),
             Some((_, after)) if after.contains('*') => Err(InvalidOrigin::Wildcards),
-            Some((before, after)) => Ok(Self(Pattern::Wildcard {
-                prefix: format!("{scheme}://{before}"),
-                suffix: after.to_owned(),
-            })),
-            // As a browser writes it: without the default port, the host in ASCII.
-            None if url.origin().is_tuple() => {
-                Ok(Self(Pattern::Exact(url.origin().ascii_serialization())))
+            Some((before, after)) => {
+                let prefix = format!("{scheme}://{before}");
+                // A letter stands in for the wildcard in a name, a digit in a port.
+                let sample = |stand_in| as_sent(&format!("{prefix}{stand_in}{after}"));
+                let sample = sample('a').or_else(|_| sample('1'))?;
+                let suffix = sample.strip_prefix(&prefix).and_then(|rest| rest.get(1..));
+                let suffix = suffix.ok_or(InvalidOrigin::BeforeWildcard)?.to_owned();
+                Ok(Self(Pattern::Wildcard { prefix, suffix }))
             }
-            None => Ok(Self(Pattern::Exact(text))),
         }
+    }
+}
+
+/// `origin` as a browser sends it: without the default port, the host in ASCII.
+fn as_sent(origin: &str) -> Result<String, InvalidOrigin> {
+    let url = Url::parse(origin).map_err(|_| InvalidOrigin::NotAbsolute)?;
+    if !url.has_host() {
+        return Err(InvalidOrigin::NotAbsolute);
+    }
+    match url.origin() {
+        tuple if tuple.is_tuple() => Ok(tuple.ascii_serialization()),
+        _ => Ok(origin.to_owned()),
     }
 }
 
@@ -138,6 +145,9 @@ pub enum InvalidOrigin {
     /// It has more than one `*`.
     #[error("an origin has at most one `*`")]
     Wildcards,
+    /// What stands before its `*` is written otherwise than browsers write it.
+    #[error("what stands before `*` must be as browsers send it, with names in ASCII (xn--…)")]
+    BeforeWildcard,
 }
 
 #[cfg(test)]

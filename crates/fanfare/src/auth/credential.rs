@@ -8,6 +8,7 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::dialect::{Dialect, Dialects};
+use crate::form::Form;
 use crate::origins::Origins;
 
 /// A request's token, not verified, and where it was found.
@@ -147,19 +148,16 @@ fn header_token(headers: &HeaderMap) -> Result<Option<Credential<'_>>, Credentia
     }))
 }
 
+/// The query is read as all else in it is: a pair that is dropped there is no token here (D0-S4).
 fn query_token(query: &str) -> Result<Option<Cow<'_, str>>, CredentialError> {
-    let mut values = form_urlencoded::parse(query.as_bytes())
-        .filter_map(|(name, value)| (name == "authorization").then_some(value));
-    let Some(token) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(CredentialError::QueryRepeated);
+    let form = Form::from_query(query);
+    let tokens = form.all("authorization");
+    match tokens.as_deref() {
+        Ok([]) => Ok(None),
+        Ok([token]) if token.len() >= TOKEN_BYTES_MIN => Ok(Some((*token).to_owned().into())),
+        Ok([_]) | Err(_) => Err(CredentialError::QueryMalformed),
+        Ok(_) => Err(CredentialError::QueryRepeated),
     }
-    if token.len() < TOKEN_BYTES_MIN {
-        return Err(CredentialError::QueryMalformed);
-    }
-    Ok(Some(token))
 }
 
 /// The first cookie of that name (RFC 6265 §5.4); HTTP/2 may spread cookies over several fields.

@@ -1,10 +1,14 @@
 use http::Method;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 use url::Url;
 
 use super::{Language, Wanted, dialect_of, matchers, topics};
 use crate::dialect::{Dialect, Dialects};
 use crate::error::Refusal;
 use crate::form::Form;
+use crate::protocol_string;
 
 fn hub() -> Url {
     "https://hub.example.com/.well-known/mercure"
@@ -152,5 +156,134 @@ fn dx_14_exact_selectors_translate_and_patterns_do_not() {
             (of_zero, match_type),
             "{wanted:?}"
         );
+    }
+}
+
+/// A parameter's name as it is, and as it is written: some of its bytes escaped.
+fn name() -> impl Strategy<Value = (Vec<u8>, String)> {
+    let known = vec![
+        "topic",
+        "Topic",
+        "topics",
+        "match",
+        "Match",
+        "MATCH",
+        "match_exact",
+        "match_urlpattern",
+        "match_regexp",
+        "matchURLPattern",
+        "mat",
+        "rematch",
+        "lastEventID",
+        "mätch",
+        "",
+    ];
+    let name = prop_oneof![
+        4 => select(known).prop_map(|name| name.as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 0..8),
+    ];
+    (name, vec(any::<bool>(), 32)).prop_map(|(name, plain)| {
+        let written = name.iter().zip(plain).map(|(&byte, plain)| match plain {
+            true if byte.is_ascii_alphanumeric() || byte == b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        });
+        let written = written.collect();
+        (name, written)
+    })
+}
+
+/// What selectors are made of.
+fn text() -> impl Strategy<Value = String> {
+    let fragments = vec![
+        "*", "{", "}", "{id}", "{+path}", "{?a,b*}", "{x:0}", ":id", "(", ")", "(.*)", "[a-z]",
+        "\\", "/", "https://", "e.com", "?", "#", "%41", "%", "\0", "\u{200b}", "é", "a", "\n",
+    ];
+    let fragment = prop_oneof![
+        6 => select(fragments).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+    ];
+    vec(fragment, 0..10).prop_map(|fragments| fragments.concat())
+}
+
+fn escaped(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+    /// The table of DX-1 to DX-4, by the names alone.
+    #[test]
+    fn dx_1_to_dx_4_the_names_of_a_request_tell_its_dialect(
+        names in vec(name(), 0..5), is_query in prop::bool::weighted(0.2),
+    ) {
+        let written: Vec<_> = names.iter().map(|(_, written)| format!("{written}=x")).collect();
+        let form = Form::from_query(&written.join("&"));
+        let method = if is_query { "QUERY" } else { "GET" };
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let topic = names.iter().any(|(name, _)| name == b"topic");
+        let matcher = is_query || names.iter().any(|(name, _)| {
+            name.to_ascii_lowercase().starts_with(b"match")
+        });
+        let found = dialect_of(Dialects::Both, &method, &form);
+        match (topic, matcher) {
+            (true, false) => prop_assert_eq!(found, Ok(Some(Dialect::D0))),
+            (false, true) => prop_assert_eq!(found, Ok(Some(Dialect::D1))),
+            (true, true) => {
+                let refused = matches!(found, Err(Refusal::TwoDialects { .. }));
+                prop_assert!(refused);
+            }
+            (false, false) => prop_assert_eq!(found, Ok(None)),
+        }
+    }
+
+    /// D0-M6: what is no template is a text, so it can only be too long.
+    #[test]
+    fn d0_m6_every_topic_of_zero_is_a_selector(texts in vec(text(), 1..4)) {
+        let query: Vec<_> = texts.iter().map(|text| format!("topic={}", escaped(text))).collect();
+        let wanted = topics(&Form::from_query(&query.join("&")), 10).unwrap();
+        let read: Vec<_> = wanted.iter().map(|it| it.selector.as_str()).collect();
+        prop_assert_eq!(read, texts);
+    }
+
+    /// D1-S3 to D1-S6: refused, or read as they were written, by name and then in their order.
+    #[test]
+    fn d1_s6_every_matcher_is_read_as_it_was_written(pairs in vec((0..3_usize, text()), 1..4)) {
+        const NAMES: [&str; 3] = ["match", "match_exact", "match_urlpattern"];
+        let written = pairs.iter().map(|(name, text)| (NAMES[*name], escaped(text)));
+        let query: Vec<_> = written.map(|(name, text)| format!("{name}={text}")).collect();
+        let mut sorted = pairs.clone();
+        sorted.sort_by_key(|(name, _)| *name);
+        let found = matched(&query.join("&"));
+        let texts_alone = pairs.iter().all(|(name, _)| *name < 2);
+        let characters = pairs.iter().all(|(_, text)| protocol_string::check(text).is_ok());
+        match found {
+            Ok(wanted) => {
+                let read: Vec<_> = wanted.iter().map(|it| it.selector.as_str()).collect();
+                let written: Vec<_> = sorted.iter().map(|(_, text)| text).collect();
+                prop_assert_eq!(read, written);
+                prop_assert!(characters);
+            }
+            Err(Refusal::Matcher(_)) => prop_assert!(!characters),
+            Err(refusal) => {
+                prop_assert!(matches!(refusal, Refusal::Selector(_)), "{:?}", refusal);
+                prop_assert!(!texts_alone);
+            }
+        }
+    }
+
+    #[test]
+    fn d1_s3_whatever_the_names_and_values_are_they_are_judged(
+        query in any::<String>(), pairs in vec((name(), any::<Vec<u8>>()), 0..4),
+    ) {
+        let pairs: Vec<_> = pairs.iter().map(|((_, name), value)| {
+            let value: String = form_urlencoded::byte_serialize(value).collect();
+            format!("{name}={value}")
+        }).collect();
+        for query in [query, pairs.join("&")] {
+            let form = Form::from_query(&query);
+            _ = topics(&form, 3);
+            _ = matchers(&form, 3, &hub());
+        }
     }
 }

@@ -29,6 +29,17 @@ async fn s23_unparseable_request_is_400_with_advice_and_the_end() {
     }
 }
 
+/// The fast lane looked at the first length alone, and answered with a stream.
+#[tokio::test]
+async fn rfc_9112_lengths_that_differ_are_400() {
+    let server = serve(|_| {}).await;
+    for lengths in [["0", "7"], ["7", "0"]] {
+        let fields = lengths.map(|length| format!("Content-Length: {length}\r\n"));
+        let answer = server.ask(get("/events", &fields.concat())).await;
+        assert_eq!(answer.status, 400, "{lengths:?}");
+    }
+}
+
 #[tokio::test]
 async fn rfc_9112_host_is_exactly_one() {
     let server = serve(|_| {}).await;

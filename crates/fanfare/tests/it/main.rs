@@ -27,6 +27,7 @@ mod program;
 mod publishing;
 mod resuming;
 mod revoking;
+mod strangers;
 mod subscribing;
 mod token_command;
 mod web_hooks;

@@ -20,4 +20,5 @@ mod documents;
 )]
 mod program;
 mod proxy;
+mod scenarios;
 mod vanishing;

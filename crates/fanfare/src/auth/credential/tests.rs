@@ -1,8 +1,12 @@
 use http::request::Parts;
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::{CredentialError, Places};
 use crate::dialect::{Dialect, Dialects};
+use crate::form::Form;
 use crate::origins::Origins;
 
 const PLACES: Places<'_> = Places {
@@ -102,6 +106,24 @@ fn d0_a2_query() {
         &format!("/?authorization={a}&authorization={a}"),
         Err(CredentialError::QueryRepeated),
     );
+}
+
+/// The token had a reader of its own, for whom these were bad tokens, while all else in the query
+/// was read without them.
+#[test]
+fn d0_s4_broken_pairs_of_a_query_are_no_token() {
+    let a = token("a");
+    for broken in [
+        format!("{a};"),
+        format!("{a}%"),
+        "%zz".to_owned(),
+        ";authorization=".to_owned(),
+    ] {
+        let uri = format!("/?authorization={broken}");
+        let cookie = [("cookie", "mercureAuthorization=c")];
+        let found = found(&parts(Method::GET, &uri, &cookie));
+        assert_eq!(found, Ok(Some("c".to_owned())), "{broken}");
+    }
 }
 
 #[test]
@@ -286,4 +308,152 @@ fn places_of_a_dialect_that_is_not_spoken_do_not_count() {
         ..PLACES
     };
     assert_eq!(places.find(&request, None), Ok(None));
+}
+
+/// What a place holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Held {
+    Nothing,
+    Token,
+    Short,
+    Twice,
+}
+
+fn held() -> impl Strategy<Value = Held> {
+    select(vec![
+        Held::Nothing,
+        Held::Nothing,
+        Held::Token,
+        Held::Short,
+        Held::Twice,
+    ])
+}
+
+/// A request with its token in each of these places, each token of letters of its own.
+fn request_with(header: Held, query: Held, one: bool, zero: bool) -> Parts {
+    let values = |held, letter: &str| match held {
+        Held::Nothing => Vec::new(),
+        Held::Token => vec![token(letter)],
+        Held::Short => vec![letter.repeat(40)],
+        Held::Twice => vec![token(letter), token(letter)],
+    };
+    let query: String = values(query, "q")
+        .iter()
+        .map(|token| format!("&authorization={token}"))
+        .collect();
+    let bearers: Vec<_> = values(header, "h")
+        .iter()
+        .map(|token| format!("Bearer {token}"))
+        .collect();
+    let mut headers: Vec<(&str, &str)> = bearers
+        .iter()
+        .map(|bearer| ("authorization", bearer.as_str()))
+        .collect();
+    if zero {
+        headers.push(("cookie", "mercureAuthorization=zero"));
+    }
+    if one {
+        headers.push(("cookie", "x=y; __Secure-mercure_access_token=one"));
+    }
+    parts(Method::GET, &format!("/?x=1{query}"), &headers)
+}
+
+/// The ranks of D0-A1 to D0-A3, D1-A5 and DX-7, as they are written there.
+fn expected(
+    dialect: Option<Dialect>,
+    header: Held,
+    query: Held,
+    one: bool,
+    zero: bool,
+) -> Result<Option<String>, CredentialError> {
+    match header {
+        Held::Token => return Ok(Some(token("h"))),
+        Held::Short => return Err(CredentialError::HeaderMalformed),
+        Held::Twice => return Err(CredentialError::HeaderRepeated),
+        Held::Nothing => {}
+    }
+    if dialect != Some(Dialect::D1) {
+        match query {
+            Held::Token => return Ok(Some(token("q"))),
+            Held::Short => return Err(CredentialError::QueryMalformed),
+            Held::Twice => return Err(CredentialError::QueryRepeated),
+            Held::Nothing => {}
+        }
+    }
+    let cookie = match dialect {
+        Some(Dialect::D0) => zero.then_some("zero"),
+        Some(Dialect::D1) => one.then_some("one"),
+        None => one.then_some("one").or(zero.then_some("zero")),
+    };
+    Ok(cookie.map(str::to_owned))
+}
+
+/// Queries in which something is an `authorization`, or nearly so.
+fn query() -> impl Strategy<Value = String> {
+    let long = "a".repeat(41);
+    let fragments = vec![
+        "authorization=",
+        "authorization",
+        "%61uthorization=",
+        "Authorization=",
+        "&",
+        "&",
+        ";",
+        "%",
+        "%zz",
+        "%ff",
+        "+",
+        "=",
+        "x",
+        &long,
+        &long,
+    ];
+    let fragments: Vec<String> = fragments.into_iter().map(str::to_owned).collect();
+    vec(select(fragments), 0..8).prop_map(|fragments| fragments.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+    #[test]
+    fn d0_a1_d1_a5_dx_7_the_highest_place_alone_counts(
+        header in held(), query in held(), one in any::<bool>(), zero in any::<bool>(),
+        dialect in select(vec![None, Some(Dialect::D0), Some(Dialect::D1)]),
+    ) {
+        let parts = request_with(header, query, one, zero);
+        let found = PLACES.find(&parts, dialect);
+        let found = found.map(|found| found.map(|found| found.token.into_owned()));
+        prop_assert_eq!(found, expected(dialect, header, query, one, zero));
+    }
+
+    /// Two readers that see different names in one query are two opinions on who is asking.
+    #[test]
+    fn d0_s4_a_query_holds_a_token_for_all_its_readers_or_for_none(query in query()) {
+        let parts = parts(Method::GET, &format!("/?{query}"), &[]);
+        let read = Form::from_query(&query);
+        match PLACES.find(&parts, None) {
+            Ok(None) => prop_assert!(!read.has("authorization")),
+            Ok(Some(found)) => prop_assert_eq!(read.all("authorization"), Ok(vec![&*found.token])),
+            Err(_) => prop_assert!(read.has("authorization")),
+        }
+    }
+
+    /// Whatever the fields hold: a token that is found stands in the field as it is.
+    #[test]
+    fn d0_a1_d0_a3_a_token_is_found_as_it_was_sent(
+        scheme in select(vec!["", "Bearer ", "bearer  ", "Bearer\t", "Basic "]),
+        bytes in vec(any::<u8>(), 0..60),
+        name in select(vec!["authorization", "cookie"]),
+    ) {
+        let value = [scheme.as_bytes(), b"mercureAuthorization=", &bytes].concat();
+        let Ok(value) = HeaderValue::from_bytes(&value) else {
+            return Ok(());
+        };
+        let mut parts = parts(Method::GET, "/", &[]);
+        parts.headers.insert(name, value.clone());
+        if let Ok(Some(found)) = PLACES.find(&parts, None) {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            prop_assert!(text.contains(&*found.token), "{:?} in {:?}", found.token, text);
+        }
+    }
 }
