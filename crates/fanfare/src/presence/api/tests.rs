@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -103,7 +105,7 @@ fn visitor(wanted: Vec<Wanted>) -> Visitor {
     });
     Visitor {
         subscriber: Uuid::new_v4(),
-        subscriptions: listed.collect(),
+        subscriptions: Arc::new(listed.collect()),
         holder: None,
         address: None,
     }

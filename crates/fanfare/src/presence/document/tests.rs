@@ -35,7 +35,7 @@ fn visitor(wanted: Wanted) -> Visitor {
     let payload = None;
     Visitor {
         subscriber: Uuid::new_v4(),
-        subscriptions: Arc::new([Listed { wanted, payload }]),
+        subscriptions: Arc::new(vec![Listed { wanted, payload }]),
         holder: None,
         address: None,
     }
