@@ -25,7 +25,9 @@ impl Told {
             return Vec::new();
         };
         let is_post = sent.start_line.starts_with("POST ");
-        if !is_post || !head.contains(" 200 ") || head.contains("idempotent-replayed") {
+        // Of a batch a part may be stored, if a key was used before.
+        let stored = matches!(head.get(9..12), Some("200" | "207"));
+        if !is_post || !stored || head.contains("idempotent-replayed") {
             return Vec::new();
         }
         let length = head
@@ -51,7 +53,7 @@ impl Told {
                 .collect(),
         };
         let pairs = events.iter().zip(body.lines().map(json));
-        let new = pairs.filter(|(_, told)| told["replayed"] != true);
+        let new = pairs.filter(|(_, told)| told["outcome"] == "stored" && told["replayed"] != true);
         new.map(|(event, told)| Self::of_json(event, &told))
             .collect()
     }
