@@ -9,6 +9,7 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 
 use crate::cursor::{Cursor, Epoch};
+use crate::lineage::Lineage;
 use crate::publication::{Audience, Publication};
 use crate::record::Record;
 use crate::topic::Topic;
@@ -64,7 +65,7 @@ pub trait Broker: Send + Sync + 'static {
 }
 
 /// What a broker is and what it survives.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// Its name in logs and metrics: `memory`, `sqlite`, …
@@ -75,6 +76,9 @@ pub struct Capabilities {
     pub several_nodes: bool,
     /// How long an idempotency key is remembered.
     pub dedupe_window: Duration,
+    /// What of the stored events may be lost, and when, for logs and `/readyz`; `None`: nothing,
+    /// as long as the disk keeps what it was told to keep.
+    pub loss_window: Option<String>,
 }
 
 impl Capabilities {
@@ -86,6 +90,24 @@ impl Capabilities {
             survives_process: false,
             several_nodes: false,
             dedupe_window,
+            loss_window: Some("everything, when the process ends".to_owned()),
+        }
+    }
+
+    /// A broker of one node whose stored events survive the death of the process; a loss of power
+    /// costs what `loss_window` says.
+    #[must_use]
+    pub fn durable(
+        name: &'static str,
+        dedupe_window: Duration,
+        loss_window: Option<String>,
+    ) -> Self {
+        Self {
+            name,
+            survives_process: true,
+            several_nodes: false,
+            dedupe_window,
+            loss_window,
         }
     }
 }
@@ -176,7 +198,7 @@ pub enum TailItem {
 }
 
 /// What is retained.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "brokers outside this crate make it"
@@ -186,7 +208,36 @@ pub struct Bounds {
     pub head: Option<Cursor>,
     /// The first retained offset; head + 1 when nothing is.
     pub first: u64,
+    /// The epochs that are known.
+    pub lineage: Arc<Lineage>,
 }
+
+impl Bounds {
+    /// The newest offset; 0 when nothing was ever stored.
+    #[must_use]
+    pub fn head_offset(&self) -> u64 {
+        self.head.map_or(0, |head| head.offset)
+    }
+
+    /// Where `id` stands, if it is a cursor's text or `earliest`; `None` for a publisher's own id,
+    /// which only an index knows (C4, C5).
+    #[must_use]
+    pub fn resolve(&self, id: &EventId) -> Option<Resolved> {
+        let text = id.as_str();
+        if text == EARLIEST {
+            return Some(Resolved::At(self.first - 1));
+        }
+        if !text.starts_with(Cursor::PREFIX) {
+            return None;
+        }
+        Some(Cursor::parse(text).map_or(Resolved::Unknown, |cursor| {
+            self.lineage.resolve(cursor, self.first, self.head_offset())
+        }))
+    }
+}
+
+/// The id that asks for everything retained.
+const EARLIEST: &str = "earliest";
 
 /// Where an id stands (C4).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -251,6 +302,12 @@ pub enum PageEnd {
 pub trait TopicFilter: Send + Sync {
     /// Judges one topic.
     fn verdict(&self, topic: &Topic) -> Verdict;
+
+    /// The topics of which a record must have one to be wanted, so that an index can find them;
+    /// `None`: it takes a look at each record.
+    fn exact_topics(&self) -> Option<Vec<Topic>> {
+        None
+    }
 
     /// Whether a record goes out: some topic is subscribed and, when it is private, some topic is
     /// granted, not necessarily the same.

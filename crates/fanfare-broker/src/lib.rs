@@ -7,6 +7,7 @@
 mod broker;
 mod cursor;
 mod frame;
+mod lineage;
 pub mod memory;
 mod publication;
 mod record;
@@ -19,8 +20,9 @@ pub use broker::{
 };
 pub use cursor::{Cursor, Epoch};
 pub use frame::{Form, Frame};
+pub use lineage::Lineage;
 pub use memory::MemoryBroker;
-pub use publication::{Audience, IdempotencyKey, InvalidKey, Publication};
+pub use publication::{Audience, Expiry, IdempotencyKey, InvalidKey, Publication};
 pub use record::Record;
 pub use selector::{InvalidSelector, ResolvedTopic, Selector, Selectors, Shape};
 pub use topic::{InvalidTopic, Topic};

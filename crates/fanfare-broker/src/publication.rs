@@ -1,5 +1,7 @@
 //! A publication: an event, whom it is addressed to, and who may see it.
 
+use std::time::{Duration, Instant};
+
 use fanfare_wire::Event;
 
 use crate::topic::Topic;
@@ -14,6 +16,8 @@ pub struct Publication {
     pub audience: Audience,
     /// Makes a repeated publish safe: the same key within the broker's window is one record.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// When it is no longer worth delivering; `None`: never.
+    pub expires: Option<Expiry>,
     topics: Vec<Topic>,
 }
 
@@ -25,6 +29,7 @@ impl Publication {
             event,
             audience: Audience::Public,
             idempotency_key: None,
+            expires: None,
             topics: vec![topic],
         }
     }
@@ -58,6 +63,40 @@ pub enum Audience {
     Public,
     /// Of those, the ones whose grant covers one of its topics.
     Private,
+}
+
+/// The time after which an event is neither replayed nor delivered late.
+///
+/// It is kept by wall clock, so that it holds over restarts, and looked at by the monotonic clock
+/// of the process, so that a step of the wall clock does not bring an event back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Expiry {
+    unix_ms: u64,
+    /// `None`: too far away for this clock, which is never.
+    deadline: Option<Instant>,
+}
+
+impl Expiry {
+    /// Expires at `unix_ms`, milliseconds since 1970; it is `now_unix_ms` by the wall clock, and
+    /// `now` by the monotonic one.
+    #[must_use]
+    pub fn at(unix_ms: u64, now_unix_ms: u64, now: Instant) -> Self {
+        let left = Duration::from_millis(unix_ms.saturating_sub(now_unix_ms));
+        let deadline = now.checked_add(left);
+        Self { unix_ms, deadline }
+    }
+
+    /// When, in milliseconds since 1970.
+    #[must_use]
+    pub fn unix_ms(self) -> u64 {
+        self.unix_ms
+    }
+
+    /// Whether it is over at `now`.
+    #[must_use]
+    pub fn is_past(self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
 }
 
 /// The key under which a publish may be repeated without storing it twice (O2).

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry as Slot;
+use std::sync::Arc;
 
 use fanfare_wire::EventId;
 
 use crate::broker::{Bounds, PublishError, ReadError, Receipt, Resolved};
 use crate::cursor::{Cursor, Epoch};
 use crate::frame::Form;
+use crate::lineage::Lineage;
 use crate::publication::Publication;
 use crate::record::Record;
 
@@ -16,6 +18,8 @@ use crate::record::Record;
 #[derive(Debug)]
 pub(super) struct Log {
     epoch: Epoch,
+    /// Of this one epoch.
+    lineage: Arc<Lineage>,
     entries: VecDeque<Entry>,
     /// The offset of the first entry, or of the record that comes first when there is none.
     first: u64,
@@ -48,6 +52,7 @@ impl Log {
     pub(super) fn new(epoch: Epoch, count_max: usize, bytes_max: usize) -> Self {
         Self {
             epoch,
+            lineage: Arc::new(Lineage::of(epoch)),
             entries: VecDeque::new(),
             first: 1,
             ids: HashMap::new(),
@@ -104,6 +109,7 @@ impl Log {
         Bounds {
             head: newest.map(|entry| entry.record.cursor()),
             first: self.first,
+            lineage: Arc::clone(&self.lineage),
         }
     }
 
@@ -128,33 +134,10 @@ impl Log {
 
     /// Where `id` stands (C4, C5).
     pub(super) fn resolve(&self, id: &EventId) -> Resolved {
-        let text = id.as_str();
-        if text == EARLIEST {
-            return Resolved::At(self.first - 1);
-        }
-        if !text.starts_with(Cursor::PREFIX) {
-            return match self.ids.get(id) {
-                Some(occurrences) => Resolved::At(occurrences.first),
-                None => Resolved::Unknown,
-            };
-        }
-        match Cursor::parse(text) {
-            Some(cursor) if cursor.epoch == self.epoch => self.resolve_offset(cursor.offset),
-            _ => Resolved::Unknown,
-        }
-    }
-
-    /// Where `offset` of this log's epoch stands; 0, before everything, is one that it had.
-    fn resolve_offset(&self, offset: u64) -> Resolved {
-        let end = self.head();
-        let first = self.first;
-        if offset > end {
-            Resolved::Diverged { end }
-        } else if offset + 1 < first {
-            Resolved::Trimmed { first }
-        } else {
-            Resolved::At(offset)
-        }
+        self.bounds().resolve(id).unwrap_or_else(|| {
+            let first = self.ids.get(id).map(|occurrences| occurrences.first);
+            first.map_or(Resolved::Unknown, Resolved::At)
+        })
     }
 
     /// Notes where the own id of `record` occurs, which is about to be appended.
@@ -198,9 +181,6 @@ impl Log {
         }
     }
 }
-
-/// The id that asks for everything retained.
-const EARLIEST: &str = "earliest";
 
 /// The id that its publisher gave it; one made by the hub needs no index, it is decoded.
 fn own_id(record: &Record) -> Option<&EventId> {
