@@ -42,6 +42,7 @@ mod guest;
 mod hub;
 mod inbox;
 mod index;
+mod preload;
 mod replay;
 mod ring;
 mod run;
@@ -61,5 +62,7 @@ pub use hub::{Admission, Drained, Hub};
 pub use stream::EventStream;
 pub use subscription::{GapSignal, SubscribeError, Subscription};
 
+#[cfg(test)]
+mod scripted;
 #[cfg(test)]
 mod sim;
