@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fanfare_broker::{Audience, Form, Publication, Record, Selectors, Topic, TopicFilter, Verdict};
+use fanfare_broker::{
+    Audience, Form, Publication, Record, Selectors, Shape, Topic, TopicFilter, Verdict,
+};
 use slab::Slab;
 
 use crate::index::{GroupId, Index};
@@ -41,12 +43,27 @@ impl TopicFilter for Kind {
         }
     }
 
+    fn exact_topics(&self) -> Option<Vec<Topic>> {
+        let mut topics = Vec::new();
+        for selector in self.selectors.iter() {
+            match selector.shape() {
+                // A text that is no topic matches none.
+                Shape::Exact(text) => topics.extend(Topic::parse(text)),
+                Shape::Any | Shape::Pattern { .. } | Shape::UrlPattern { .. } => return None,
+            }
+        }
+        (topics.len() <= EXACT_TOPICS_MAX).then_some(topics)
+    }
+
     fn wants(&self, publication: &Publication) -> bool {
         let topics = publication.topics();
         let subscribed = topics.iter().any(|topic| self.selectors.matches(topic));
         subscribed && self.may_see(topics, publication.audience)
     }
 }
+
+/// Topics that are worth looking up one by one in an index (Q5).
+const EXACT_TOPICS_MAX: usize = 64;
 
 /// One group.
 #[derive(Debug)]
