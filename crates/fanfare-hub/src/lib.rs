@@ -36,6 +36,7 @@
 mod census;
 mod config;
 mod counts;
+mod filter;
 mod gap;
 mod group;
 mod guest;
