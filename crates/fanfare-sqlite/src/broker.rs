@@ -1,5 +1,6 @@
 //! The broker: hands publishes to the writer and reads to the readers.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -43,20 +44,23 @@ pub struct SqliteBroker {
 }
 
 impl SqliteBroker {
-    /// Opens the history in the data directory, or makes it; takes as long as a recovery takes.
+    /// Opens the history in `directory`, or makes both; takes as long as a recovery takes.
+    ///
+    /// The directory is this broker's alone until it is closed. On a local disk: the write-ahead
+    /// log is shared memory.
     ///
     /// # Errors
     ///
     /// [`OpenError`]: the directory is in use or cannot be used, the database is of another
     /// program or version, or so damaged that nothing of it can be served.
-    pub fn open(config: Config) -> Result<Self, OpenError> {
+    pub fn open(directory: impl Into<PathBuf>, config: Config) -> Result<Self, OpenError> {
         let capabilities = Capabilities::durable(
             "sqlite",
             config.dedupe_window,
             config.durability.loss_window(),
         );
-        let directory = config.directory.clone();
-        let mut opened = start::open(&config)?;
+        let directory = directory.into();
+        let mut opened = start::open(&directory, &config)?;
         let readers = Arc::new(Readers::open(&directory, READERS)?);
         let shared = Arc::new(Shared::new(opened.bounds(), opened.condition.clone()));
         let queue = Arc::<Queue>::default();
@@ -64,6 +68,7 @@ impl SqliteBroker {
         let newest_ms = (opened.head.next > 1).then_some(opened.head.ts_ms);
         let writer = Writer {
             connection: opened.connection,
+            directory,
             config,
             shared: Arc::clone(&shared),
             queue: Arc::clone(&queue),

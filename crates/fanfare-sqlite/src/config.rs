@@ -1,15 +1,11 @@
-//! Where the history is kept, how safely, and how much of it.
+//! How safely the history is kept, and how much of it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the history is kept, how safely, and how much of it; assign what differs from the default.
+/// How safely the history is kept, and how much of it; assign what differs from the default.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// The data directory, made when it is missing; this process alone uses it. Default
-    /// `fanfare-data`. On a local disk: the write-ahead log is shared memory.
-    pub directory: PathBuf,
     /// What a stored event survives. Default: [`Durability::Always`].
     pub durability: Durability,
     /// Records that are kept. Default 100,000; zero counts as 1.
@@ -39,7 +35,6 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            directory: PathBuf::from("fanfare-data"),
             durability: Durability::Always,
             history_count_max: 100_000,
             history_age_max: Duration::ZERO,

@@ -38,12 +38,12 @@ impl Opened {
 }
 
 /// Takes the data directory, recovers what is in it, and looks whether it is whole.
-pub(crate) fn open(config: &Config) -> Result<Opened, OpenError> {
+pub(crate) fn open(directory: &Path, config: &Config) -> Result<Opened, OpenError> {
     let began = Now::read();
-    let lock = Lock::take(&config.directory)?;
+    let lock = Lock::take(directory)?;
     refuse_unfit()?;
-    renew_log(&config.directory)?;
-    let connection = database::open_writer(&config.directory).map_err(name_damage)?;
+    renew_log(directory)?;
+    let connection = database::open_writer(directory).map_err(name_damage)?;
     let recovered = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
     let mut damage = match recovered {
         Ok(_) => None,
@@ -59,7 +59,7 @@ pub(crate) fn open(config: &Config) -> Result<Opened, OpenError> {
     };
     damage = damage
         .or(found.err())
-        .or_else(|| after_reboot(&connection, config, &past));
+        .or_else(|| after_reboot(&connection, directory, &past));
     let condition = match damage {
         Some(what) if config.on_damage == OnDamage::Refuse => {
             return Err(OpenError::Damaged { what });
@@ -70,7 +70,7 @@ pub(crate) fn open(config: &Config) -> Result<Opened, OpenError> {
         )),
         None => begin_run(&connection, config, began),
     };
-    report(config, &past, &condition, began.instant);
+    report(directory, config, &past, &condition, began.instant);
     let mut epoch = Epoch::random();
     while past.lineage.epochs().any(|(_, known)| known == epoch) {
         epoch = Epoch::random();
@@ -260,7 +260,7 @@ fn check_records(
 
 /// An unclean end and another boot: pages may have been lost, so all of a database of a moderate
 /// size is looked at (U6). Under the same boot the kernel kept what the process wrote.
-fn after_reboot(connection: &Connection, config: &Config, past: &Past) -> Option<String> {
+fn after_reboot(connection: &Connection, directory: &Path, past: &Past) -> Option<String> {
     if past.clean || past.boot_id == boot_id() {
         return None;
     }
@@ -271,7 +271,7 @@ fn after_reboot(connection: &Connection, config: &Config, past: &Past) -> Option
              of it may be lost; clients that had them are told"
         );
     }
-    let size = fs::metadata(database::file(&config.directory)).map_or(0, |file| file.len());
+    let size = fs::metadata(database::file(directory)).map_or(0, |file| file.len());
     if size > QUICK_CHECK_BYTES_MAX {
         tracing::warn!(
             "the database is too large to be checked at a start; `fanfare history verify` does it"
@@ -307,11 +307,11 @@ fn begin_run(connection: &Connection, config: &Config, now: Now) -> Condition {
     }
 }
 
-fn report(config: &Config, past: &Past, condition: &Condition, began: Instant) {
+fn report(directory: &Path, config: &Config, past: &Past, condition: &Condition, began: Instant) {
     let head = past.head;
     let took = Now::read().instant.saturating_duration_since(began);
     tracing::info!(
-        directory = %config.directory.display(),
+        directory = %directory.display(),
         records = head.next - head.floor,
         head = head.next - 1,
         clean = past.clean,

@@ -5,6 +5,7 @@ mod fault;
 mod trim;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,7 @@ pub(crate) struct Head {
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
+    pub(crate) directory: PathBuf,
     pub(crate) config: Config,
     pub(crate) shared: Arc<Shared>,
     pub(crate) queue: Arc<Queue>,
@@ -259,7 +261,7 @@ impl Writer {
         if disk_free_min == 0 {
             return None;
         }
-        let status = rustix::fs::statvfs(&self.config.directory).ok()?;
+        let status = rustix::fs::statvfs(&self.directory).ok()?;
         let free = status.f_bavail.saturating_mul(status.f_frsize);
         (free < disk_free_min).then(|| {
             format!("the disk has {free} bytes free, fewer than the {disk_free_min} that are kept")

@@ -28,10 +28,10 @@ impl Folders {
     }
 
     fn open_here(&self, limits: Limits) -> Arc<dyn Broker> {
+        let folder = self.folder(*self.lives.lock().unwrap());
         let mut config = Config::default();
-        config.directory = self.folder(*self.lives.lock().unwrap());
         config.history_count_max = limits.history_count_max as u64;
-        Arc::new(SqliteBroker::open(config).unwrap())
+        Arc::new(SqliteBroker::open(folder, config).unwrap())
     }
 }
 
