@@ -65,8 +65,8 @@ impl Hub {
     /// or the operating system gives no thread or poll.
     pub async fn start(broker: Arc<dyn Broker>, config: Config) -> Result<Self, StartError> {
         config.check()?;
-        let newest = broker.bounds().await?.head;
-        let next = newest.map_or(1, |cursor| cursor.offset + 1);
+        let bounds = broker.bounds().await?;
+        let (newest, next) = (bounds.head, bounds.head_offset() + 1);
         let ring = Ring::new(
             config.ring_bytes_max,
             config.ring_records_max,
@@ -88,7 +88,7 @@ impl Hub {
                 config.clone(),
                 Arc::clone(&shard_counters),
                 Arc::clone(&census),
-                (next, newest),
+                (next, Arc::clone(&bounds.lineage)),
                 (rand::random(), now()),
             );
             inboxes.push(Arc::clone(&inbox));
@@ -108,7 +108,12 @@ impl Hub {
                 .spawn(move || shard_thread.run())?;
         }
         let inboxes: Arc<[_]> = inboxes.into();
-        let follow = tail::follow(broker.tail(newest), Arc::clone(&ring), Arc::clone(&inboxes));
+        let follow = tail::follow(
+            Arc::clone(&broker),
+            broker.tail(newest),
+            Arc::clone(&ring),
+            Arc::clone(&inboxes),
+        );
         let tail_task = AbortOnDropHandle::new(tasks.spawn(follow));
         Ok(Self(Arc::new(Inner {
             broker,

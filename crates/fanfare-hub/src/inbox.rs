@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use fanfare_broker::{Epoch, Page, ReadError};
 use tokio::sync::oneshot;
 
 use crate::guest::GuestIds;
-use crate::shard::{Attach, HistoryRead};
+use crate::shard::{Attach, HistoryRead, HistorySlice};
 use crate::stream::StreamSink;
 use crate::wheel::Key;
 
@@ -35,8 +34,8 @@ pub(crate) enum Command {
     Writable(Key),
     /// A stream's reader is gone.
     Left(Key),
-    /// A slice of history that the shard asked for, and the newest record's epoch after it.
-    History(HistoryRead, Result<Page, ReadError>, Option<Epoch>),
+    /// A slice of history that the shard asked for.
+    History(HistoryRead, HistorySlice),
     /// End every subscriber until then.
     Drain {
         until: Instant,

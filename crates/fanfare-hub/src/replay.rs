@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_broker::{Broker, Budget, Page, ReadError};
+use fanfare_broker::{Broker, Budget, ReadError};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::inbox::{Command, Inbox};
-use crate::shard::HistoryRead;
+use crate::shard::{HistoryRead, HistorySlice};
 
 /// Reads history for lagging subscribers, a bounded number at a time.
 #[derive(Clone)]
@@ -37,29 +37,29 @@ impl Replay {
         let task = async move {
             // The semaphore is never closed.
             let _turn = this.turns.acquire().await;
-            let slice = this.slice(&read).await;
-            let head = this
-                .broker
-                .bounds()
-                .await
-                .ok()
-                .and_then(|bounds| bounds.head);
-            inbox.send(Command::History(read, slice, head.map(|head| head.epoch)));
+            if let Some(slice) = this.slice(&read).await {
+                inbox.send(Command::History(read, slice));
+            }
         };
         self.tasks.spawn_on(task, &self.runtime);
     }
 
-    /// One slice; repeats while the broker is away, for a subscriber waits rather than loses.
-    async fn slice(&self, read: &HistoryRead) -> Result<Page, ReadError> {
+    /// One slice; repeats while the broker is away, for a subscriber waits rather than loses. `None`
+    /// when the hub has drained.
+    async fn slice(&self, read: &HistoryRead) -> Option<HistorySlice> {
         let mut pause = tokio::time::interval(BROKER_RETRY);
-        loop {
+        while !self.tasks.is_closed() {
             pause.tick().await;
             let filter = Arc::clone(&read.filter);
-            match self.broker.read(read.after, read.upto, SLICE, filter).await {
-                Err(ReadError::Unavailable) if !self.tasks.is_closed() => {}
-                slice => return slice,
+            let page = self.broker.read(read.after, read.upto, SLICE, filter).await;
+            if matches!(page, Err(ReadError::Unavailable)) {
+                continue;
+            }
+            if let Ok(bounds) = self.broker.bounds().await {
+                return Some(HistorySlice { page, bounds });
             }
         }
+        None
     }
 }
 

@@ -1,9 +1,9 @@
 //! The newest records of this process, between the tail that appends and the shards that read.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fanfare_broker::{Form, Record};
+use fanfare_broker::{Form, Lineage, Record};
 use tokio::sync::Notify;
 
 /// The newest records, contiguous by offset, bounded by bytes and count.
@@ -32,12 +32,14 @@ struct State {
 }
 
 /// One shard's place.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Reader {
     /// The next offset that it has not taken.
     next: u64,
     /// The broker lost what follows this offset, and the shard does not know yet.
     cut: Option<u64>,
+    /// The epochs as they are since the tail skipped, and the shard does not know yet.
+    lineage: Option<Arc<Lineage>>,
 }
 
 /// What a shard learns from the ring at the start of its turn.
@@ -45,6 +47,8 @@ struct Reader {
 pub(crate) struct Taken {
     /// The broker lost everything after this offset; what was taken after it is void.
     pub(crate) cut: Option<u64>,
+    /// The tail skipped, perhaps over the beginning of an epoch: these are all.
+    pub(crate) lineage: Option<Arc<Lineage>>,
     /// The offset of the first record that was taken, or the one that comes next if none was.
     pub(crate) first: u64,
     /// Whether more waits.
@@ -69,7 +73,12 @@ pub(crate) enum Slice {
 impl Ring {
     /// Makes an empty ring that `shards` read, whose first record will be at `next`.
     pub(crate) fn new(bytes_max: usize, records_max: usize, shards: usize, next: u64) -> Self {
-        let readers = vec![Reader { next, cut: None }; shards];
+        let reader = Reader {
+            next,
+            cut: None,
+            lineage: None,
+        };
+        let readers = vec![reader; shards];
         let state = State {
             records: VecDeque::new(),
             bytes: 0,
@@ -145,14 +154,20 @@ impl Ring {
         }
     }
 
-    /// Forgets everything: the tail skipped, and `next` comes next.
+    /// Forgets everything: the tail skipped, and `next` comes next. What was skipped may have begun
+    /// an epoch, which only `lineage` tells.
     ///
     /// Shards notice because their place is before it, and send everybody to history.
-    pub(crate) fn skip_to(&self, next: u64) {
+    pub(crate) fn skip_to(&self, next: u64, lineage: Option<&Arc<Lineage>>) {
         let mut state = self.lock();
         state.records.clear();
         state.bytes = 0;
         state.next = next;
+        if lineage.is_some() {
+            for reader in &mut state.readers {
+                reader.lineage = lineage.cloned();
+            }
+        }
         drop(state);
         self.moved.notify_waiters();
     }
@@ -172,6 +187,9 @@ impl Ring {
         for reader in &mut state.readers {
             // Also one that took nothing of what is lost: a subscriber of it may wait beyond.
             reader.cut = Some(reader.cut.map_or(end, |cut| cut.min(end)));
+            if let Some(lineage) = &mut reader.lineage {
+                Arc::make_mut(lineage).cut(end);
+            }
             if reader.next != GONE {
                 reader.next = reader.next.min(end + 1);
             }
@@ -195,6 +213,7 @@ impl Ring {
         reader.next = copy(&state.records, first, state.next, budget, records);
         let taken = Taken {
             cut: reader.cut.take(),
+            lineage: reader.lineage.take(),
             first,
             more: reader.next < state.next,
         };

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use fanfare_broker::{Cursor, Frame, Record};
+use fanfare_broker::{Bounds, Epoch, Frame, Lineage, Page, ReadError, Record};
 use fanfare_wire::HEARTBEAT;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -49,8 +49,11 @@ pub(crate) struct Shard<S> {
     wheel: Wheel,
     /// The offset of the next record to take: live subscribers have everything before it.
     next: u64,
-    /// The newest record that was taken, for the ids of gap signals.
-    newest: Option<Cursor>,
+    /// The epochs of what it took, for the ids of gap signals: each names the epoch of the record
+    /// at its offset (C1).
+    lineage: Arc<Lineage>,
+    /// How often the broker lost what this shard had taken, or might have read.
+    forks: u32,
     /// Lagging subscribers that can go on, in their order.
     ready: VecDeque<Key>,
     /// Lagging subscribers that are ahead of `next`: the tail has not brought their place yet.
@@ -155,17 +158,27 @@ pub(crate) struct HistoryRead {
     pub(crate) after: u64,
     pub(crate) upto: u64,
     pub(crate) filter: Arc<Kind>,
+    /// [`Shard::forks`] when it was asked for.
+    forks: u32,
+}
+
+/// What the broker had to say to a [`HistoryRead`].
+#[derive(Debug)]
+pub(crate) struct HistorySlice {
+    pub(crate) page: Result<Page, ReadError>,
+    /// What it retained after it was read.
+    pub(crate) bounds: Bounds,
 }
 
 impl<S: Sink> Shard<S> {
     /// A shard without subscribers, the ring's reader number `reader`, whose next record is at
-    /// `next`, right after `newest`.
+    /// `next`, and belongs to the history of `lineage`.
     pub(crate) fn new(
         reader: usize,
         config: Config,
         counters: Arc<ShardCounters>,
         census: Arc<Census>,
-        (next, newest): (u64, Option<Cursor>),
+        (next, lineage): (u64, Arc<Lineage>),
         (seed, now): (u64, Instant),
     ) -> Self {
         Self {
@@ -181,7 +194,8 @@ impl<S: Sink> Shard<S> {
             groups: Groups::default(),
             wheel: Wheel::new(),
             next,
-            newest,
+            lineage,
+            forks: 0,
             ready: VecDeque::new(),
             early: Vec::new(),
             drain: None,
@@ -291,8 +305,12 @@ impl<S: Sink> Shard<S> {
     fn take(&mut self, ring: &Ring) -> bool {
         self.records.clear();
         let taken = ring.take(self.reader, TURN_BYTES_MAX, &mut self.records);
+        let past = Arc::clone(&self.lineage);
+        if let Some(lineage) = taken.lineage {
+            self.adopt(lineage);
+        }
         if let Some(end) = taken.cut {
-            self.diverge(end);
+            self.diverge(end, &past);
         }
         if taken.first > self.next {
             // The tail skipped. Everybody reads what is between from history, or hears of a gap.
@@ -307,12 +325,12 @@ impl<S: Sink> Shard<S> {
         let Some(newest) = self.records.last().map(Record::cursor) else {
             return;
         };
+        self.learn_epochs();
         let records = std::mem::take(&mut self.records);
         let mut touched = std::mem::take(&mut self.touched);
         let mut run = std::mem::take(&mut self.run);
         self.groups.match_all(&records, &mut touched);
         self.next = newest.offset + 1;
-        self.newest = Some(newest);
         self.counters.records_total.add(records.len() as u64);
         for id in touched.drain(..) {
             let Some(group) = self.groups.get_mut(id) else {
@@ -330,9 +348,41 @@ impl<S: Sink> Shard<S> {
         self.run = run;
         self.touched = touched;
         self.records = records;
-        for key in std::mem::take(&mut self.early) {
-            self.queue(key);
+        self.queue_early();
+    }
+
+    /// Adds what this turn's records say to the lineage.
+    fn learn_epochs(&mut self) {
+        let is_known = |lineage: &Lineage, record: &Record| {
+            lineage.cursor_at(record.offset()) == Some(record.cursor())
+        };
+        let mut ends = self.records.first().into_iter().chain(self.records.last());
+        if ends.all(|record| is_known(&self.lineage, record)) {
+            return;
         }
+        let lineage = Arc::make_mut(&mut self.lineage);
+        for record in &self.records {
+            if !is_known(lineage, record) {
+                // A lineage that knew more than the tail has brought gives way to the tail.
+                lineage.cut(record.offset() - 1);
+                lineage.begin(record.offset(), record.cursor().epoch);
+            }
+        }
+    }
+
+    /// Takes the broker's word on the epochs of this shard's history. What it has forgotten since,
+    /// because nothing of it is retained, stays known here.
+    fn adopt(&mut self, lineage: Arc<Lineage>) {
+        let all = |lineage: &Lineage| lineage.epochs().collect::<Vec<_>>();
+        if !all(&self.lineage).ends_with(&all(&lineage)) {
+            self.lineage = lineage;
+        }
+    }
+
+    /// The epoch of the newest record that was taken.
+    fn epoch(&self) -> Option<Epoch> {
+        let newest = self.next.checked_sub(1).filter(|offset| *offset > 0)?;
+        Some(self.lineage.cursor_at(newest)?.epoch)
     }
 
     /// One write for each live member; whoever does not take all of it lags from there.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_broker::{Bounds, Broker, Cursor, ReadError, Resolved};
+use fanfare_broker::{Bounds, Broker, ReadError, Resolved};
 use fanfare_wire::EventId;
 
 use crate::config::UnknownCursor;
@@ -41,7 +41,7 @@ impl Start {
             let moved = ring.moved();
             let resolved = broker.resolve(id).await?;
             let bounds = broker.bounds().await?;
-            let start = Self::resolved(id, resolved, bounds, unknown_cursor);
+            let start = Self::resolved(id, resolved, &bounds, unknown_cursor);
             if start.next <= ring.next() {
                 return Ok(start);
             }
@@ -53,7 +53,7 @@ impl Start {
     fn resolved(
         id: &EventId,
         resolved: Resolved,
-        bounds: Bounds,
+        bounds: &Bounds,
         on_unknown: UnknownCursor,
     ) -> Self {
         let earliest = id_at(None);
@@ -73,17 +73,12 @@ impl Start {
             Resolved::Trimmed { first } => (first, GapReason::Trimmed),
             Resolved::Diverged { end } => (bounds.first.max(end + 1), GapReason::Diverged),
             Resolved::Unknown | _ => match on_unknown {
-                UnknownCursor::Head => (
-                    bounds.head.map_or(1, |head| head.offset + 1),
-                    GapReason::Unknown,
-                ),
+                UnknownCursor::Head => (bounds.head_offset() + 1, GapReason::Unknown),
                 UnknownCursor::All => (bounds.first, GapReason::Unknown),
             },
         };
-        let to = id_at(bounds.head.map(|head| Cursor {
-            offset: next.saturating_sub(1),
-            ..head
-        }));
+        // Of the epoch of the record there, so that it is known again when it comes back (C1).
+        let to = id_at(bounds.lineage.cursor_at(next.saturating_sub(1)));
         let resumed_after = if reason == GapReason::Diverged {
             to.clone()
         } else {
@@ -104,3 +99,6 @@ impl Start {
 
 /// How long a resume waits for this node's tail to reach its place.
 pub(crate) const TAIL_WAIT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -2,20 +2,26 @@
 
 use std::sync::Arc;
 
-use fanfare_broker::TailItem;
+use fanfare_broker::{Broker, TailItem};
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 
 use crate::inbox::Inbox;
 use crate::ring::Ring;
 
-/// Moves `tail` into `ring` until it ends, waking the shards behind `inboxes`.
+/// Moves the `tail` of `broker` into `ring` until it ends, waking the shards behind `inboxes`.
 pub(crate) async fn follow(
+    broker: Arc<dyn Broker>,
     mut tail: BoxStream<'static, TailItem>,
     ring: Arc<Ring>,
     inboxes: Arc<[Arc<Inbox>]>,
 ) {
     let wake = || inboxes.iter().for_each(|inbox| inbox.wake());
+    let skip_to = async |next| {
+        // Should the broker be away by now, the first slice of history tells the epochs.
+        let lineage = broker.bounds().await.ok().map(|bounds| bounds.lineage);
+        ring.skip_to(next, lineage.as_ref());
+    };
     while let Some(item) = tail.next().await {
         match item {
             TailItem::Records(records) => {
@@ -26,7 +32,7 @@ pub(crate) async fn follow(
                         // lies between is read from history, or told as a gap.
                         let offset = first.offset();
                         tracing::error!(expected, offset, "the broker's tail skipped offsets");
-                        ring.skip_to(offset);
+                        skip_to(offset).await;
                     }
                     _ => {}
                 }
@@ -34,7 +40,7 @@ pub(crate) async fn follow(
             }
             TailItem::Trimmed { next } => {
                 tracing::warn!(next, "the broker trimmed past this node's tail");
-                ring.skip_to(next);
+                skip_to(next).await;
                 wake();
             }
             TailItem::Diverged { end, epoch } => {

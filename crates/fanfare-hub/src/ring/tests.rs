@@ -28,6 +28,7 @@ fn a_shard_takes_each_record_once_in_order() {
         ring.take(0, usize::MAX, &mut taken),
         Taken {
             cut: None,
+            lineage: None,
             first: 1,
             more: false
         }
@@ -121,6 +122,7 @@ fn a_cut_is_told_once_to_every_shard() {
         ring.take(0, usize::MAX, &mut taken),
         Taken {
             cut: Some(3),
+            lineage: None,
             first: 4,
             more: false
         }
@@ -138,6 +140,21 @@ fn a_cut_is_told_once_to_every_shard() {
 fn after_a_skip_the_next_offset_says_what_is_missing() {
     let ring = Ring::new(1 << 20, 100, 1, 1);
     ring.append_what_fits(&mut records(1..=2));
-    ring.skip_to(7);
+    ring.skip_to(7, None);
     assert_eq!(ring.take(0, usize::MAX, &mut Vec::new()).first, 7);
+}
+
+#[test]
+fn c3_what_began_in_a_skip_is_told_as_a_later_cut_leaves_it() {
+    let epoch = |number| Epoch::new(NonZeroU32::new(number).unwrap());
+    let mut lineage = Lineage::of(epoch(1));
+    lineage.begin(4, epoch(2));
+    let kept = lineage.clone();
+    lineage.begin(9, epoch(3));
+    let ring = Ring::new(1 << 20, 100, 1, 1);
+    ring.skip_to(7, Some(&Arc::new(lineage)));
+    ring.cut(8);
+    let taken = ring.take(0, usize::MAX, &mut Vec::new());
+    assert_eq!(taken.lineage.as_deref(), Some(&kept));
+    assert_eq!(ring.take(0, usize::MAX, &mut Vec::new()).lineage, None);
 }

@@ -121,7 +121,7 @@ impl<S: Sink> Shard<S> {
     }
 
     fn look_at(&mut self, key: Key) {
-        let now = self.now;
+        let (now, head) = (self.now, self.next);
         let (stall_timeout, rate_min) = (self.config.stall_timeout, self.config.lagging_rate_min);
         let Some(subscriber) = self.get_mut(key) else {
             return;
@@ -140,9 +140,12 @@ impl<S: Sink> Shard<S> {
             lag.window_at = now;
             lag.window_bytes = 0;
         }
-        // Only one whose sink has no room can take too little.
-        if lag.wait != Wait::Sink {
-            return;
+        match lag.wait {
+            // Only one whose sink has no room can take too little.
+            Wait::Sink => {}
+            // An epoch that came and went, between two looks of the tail, is never brought.
+            Wait::Tail if lag.next < head => return self.queue_early(),
+            Wait::Tail | Wait::Turn | Wait::History => return,
         }
         if now.since(lag.progress_at) >= stall_timeout {
             self.remove(key, Ended::Stalled);

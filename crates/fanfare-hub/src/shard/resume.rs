@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use fanfare_broker::{Cursor, Epoch, Form, Page, ReadError, TopicFilter};
+use fanfare_broker::{Form, Lineage, ReadError, TopicFilter};
 
 use super::lifetime::last_chunk;
-use super::{HistoryRead, Lag, Shard, Storm, Subscriber, Turn, Wait, would_block};
+use super::{HistoryRead, HistorySlice, Lag, Shard, Storm, Subscriber, Turn, Wait, would_block};
 use crate::counts::Ended;
 use crate::gap::{Gap, GapReason, id_at};
 use crate::group::Kind;
@@ -24,34 +24,40 @@ impl<S: Sink> Shard<S> {
         }
     }
 
-    /// The slice of history that `read` asked for, and the epoch of the broker's newest
-    /// record after it was read.
+    /// The slice of history that `read` asked for.
     ///
-    /// An epoch that this shard has not met means that the slice may be of another history than
-    /// the subscriber's: it is read again when the tail has brought what happened.
-    pub(crate) fn history(
-        &mut self,
-        read: &HistoryRead,
-        slice: Result<Page, ReadError>,
-        epoch: Option<Epoch>,
-    ) {
-        let key = read.key;
-        let (newest, head) = (self.newest.map(|newest| newest.epoch), self.next);
+    /// A fork or a new epoch since it was asked for means that it may be of another history than the
+    /// subscriber's: it is read again. If this shard has not met that epoch, the tail has to bring
+    /// it first.
+    pub(crate) fn history(&mut self, read: &HistoryRead, slice: HistorySlice) {
+        let HistorySlice { page, bounds } = slice;
+        let (key, head) = (read.key, self.next);
+        let newest = bounds.head.map(|head| head.epoch);
+        let forked = read.forks != self.forks;
+        let current = newest == self.epoch();
+        let met = self
+            .lineage
+            .epochs()
+            .any(|(_, epoch)| Some(epoch) == newest);
         let Some(lag) = self.lag_mut(key) else { return };
         // It may have been sent elsewhere meanwhile, and wait for another slice by now.
         if lag.wait != Wait::History || lag.next != read.after + 1 || lag.ending.is_some() {
             return;
         }
-        if newest != epoch {
+        if forked || (met && !current) {
+            return self.queue(key);
+        }
+        if !current {
             lag.wait = Wait::Tail;
-            self.early.push(key);
-            return;
+            return self.early.push(key);
         }
         let next = lag.next;
-        match slice {
+        let past = Arc::clone(&self.lineage);
+        self.adopt(bounds.lineage);
+        match page {
             Ok(page) => match page.missing.first() {
                 Some(hole) if hole.start <= next => {
-                    self.signal_gap(key, hole.end.min(head), GapReason::Damaged);
+                    self.signal_gap(key, hole.end.min(head), GapReason::Damaged, &past);
                 }
                 hole => {
                     // What it was asked for may have been cut off meanwhile.
@@ -67,7 +73,9 @@ impl<S: Sink> Shard<S> {
                     self.run = run;
                 }
             },
-            Err(ReadError::Trimmed { first }) => self.signal_gap(key, first, GapReason::Trimmed),
+            Err(ReadError::Trimmed { first }) => {
+                self.signal_gap(key, first, GapReason::Trimmed, &past);
+            }
             // The reader repeats until the broker answers; it gives up only when that closes.
             Err(_) => self.remove(key, Ended::Left),
         }
@@ -96,6 +104,13 @@ impl<S: Sink> Shard<S> {
         }
     }
 
+    /// Lets those who wait for the tail look again.
+    pub(super) fn queue_early(&mut self) {
+        for key in std::mem::take(&mut self.early) {
+            self.queue(key);
+        }
+    }
+
     /// Everybody who is live lags at the offset that comes next.
     pub(super) fn fall_behind(&mut self) {
         let next = self.next;
@@ -106,26 +121,25 @@ impl<S: Sink> Shard<S> {
                 self.queue(key);
             }
         }
+        self.queue_early();
     }
 
     /// The broker lost what follows `end` (A7): whoever is beyond it hears so and goes on there.
-    pub(super) fn diverge(&mut self, end: u64) {
+    /// `past` knows what was lost.
+    pub(super) fn diverge(&mut self, end: u64, past: &Lineage) {
         if self.next > end + 1 {
             self.fall_behind();
             self.next = end + 1;
         }
         self.storm = Storm::default();
+        self.forks = self.forks.wrapping_add(1);
+        Arc::make_mut(&mut self.lineage).cut(end);
         for key in self.keys() {
             if self.lag_mut(key).is_some_and(|lag| lag.next > end + 1) {
-                self.signal_gap(key, end + 1, GapReason::Diverged);
+                self.signal_gap(key, end + 1, GapReason::Diverged, past);
             }
         }
-        // The record at `end` may be of an older epoch. Then a slice of history has to wait for the
-        // next record, which is safe; the cursor in a gap signal may be unknown, which is said.
-        self.newest = self.newest.map(|newest| Cursor {
-            offset: end.min(newest.offset),
-            ..newest
-        });
+        self.queue_early();
     }
 
     /// Says the gap that was found when the subscriber asked to resume.
@@ -143,20 +157,20 @@ impl<S: Sink> Shard<S> {
     ///
     /// Damage is always said by the event: the place that the subscriber would return with is
     /// still retained, so no answer would say it, and it would run into the hole for ever.
-    fn signal_gap(&mut self, key: Key, next: u64, reason: GapReason) {
+    ///
+    /// `past` is the lineage in which the subscriber came to its place.
+    fn signal_gap(&mut self, key: Key, next: u64, reason: GapReason, past: &Lineage) {
         self.counters.gap(reason);
         let Some(kind) = self.kind(key) else { return };
-        let epoch = self.newest.map(|newest| newest.epoch);
-        let id_before = |next: u64| {
-            let offset = next.saturating_sub(1);
-            id_at(epoch.map(|epoch| Cursor { epoch, offset }))
-        };
+        let present = Arc::clone(&self.lineage);
         if kind.gap_signal == GapSignal::Cursor && reason != GapReason::Damaged {
             self.begin_end(key, Ended::Gap, last_chunk(kind.form));
             return;
         }
         if let Some(lag) = self.lag_mut(key) {
-            let (from, to) = (id_before(lag.next), id_before(next));
+            let before =
+                |lineage: &Lineage, next: u64| id_at(lineage.cursor_at(next.saturating_sub(1)));
+            let (from, to) = (before(past, lag.next), before(&present, next));
             let gap = Gap { from, to, reason };
             lag.rest = join(&lag.rest, gap.frame().bytes(kind.form));
             lag.next = next;
@@ -222,6 +236,7 @@ impl<S: Sink> Shard<S> {
                     after,
                     upto,
                     filter: kind.clone(),
+                    forks: self.forks,
                 });
                 self.wait(key, Wait::History);
                 return false;

@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fanfare_broker::{Epoch, Form, Publication, Selector, Selectors, Topic};
+use fanfare_broker::{Cursor, Epoch, Form, PageEnd, Publication, Selector, Selectors, Topic};
 use fanfare_wire::Event;
 
 use super::*;
@@ -67,7 +67,7 @@ impl Bench {
             config,
             Arc::default(),
             Arc::default(),
-            (1, None),
+            (1, Arc::default()),
             (7, now),
         );
         Self {
@@ -83,6 +83,12 @@ impl Bench {
     }
 
     fn attach_until(&mut self, ends_at: Option<Instant>) -> (Key, Rc<RefCell<Peer>>) {
+        let attached = self.attach_at(self.ring.next(), ends_at);
+        self.turn();
+        attached
+    }
+
+    fn attach_at(&mut self, next: u64, ends_at: Option<Instant>) -> (Key, Rc<RefCell<Peer>>) {
         let kind = Kind {
             selectors: Selectors::new(vec![Selector::parse("t").unwrap()]),
             grant: Selectors::default(),
@@ -91,7 +97,7 @@ impl Bench {
             gap_signal: GapSignal::Event,
         };
         let peer = Rc::new(RefCell::new(Peer::default()));
-        let (next, first) = (self.ring.next(), Bytes::from_static(b"HEAD"));
+        let first = Bytes::from_static(b"HEAD");
         Place::take(&self.shard.census, 1000).unwrap().keep();
         let attach = Attach {
             counted_in: self.shard.census.attach(&kind),
@@ -105,19 +111,36 @@ impl Bench {
         let key = self
             .shard
             .attach(attach, PeerSink(Rc::clone(&peer)), self.now);
-        self.turn();
         (key, peer)
     }
 
     fn publish(&mut self, data: &str) {
+        self.publish_in(1, data);
+    }
+
+    fn publish_in(&mut self, epoch: u32, data: &str) {
         self.offset += 1;
-        let cursor = Cursor {
-            epoch: Epoch::new(NonZeroU32::MIN),
-            offset: self.offset,
-        };
-        let publication = Publication::new(Topic::parse("t").unwrap(), Event::new(data));
-        self.ring
-            .append_what_fits(&mut VecDeque::from([Record::new(cursor, publication)]));
+        let record = record(epoch, self.offset, data);
+        self.ring.append_what_fits(&mut VecDeque::from([record]));
+    }
+
+    /// The broker loses what follows `end`.
+    fn fork(&mut self, end: u64) {
+        self.ring.cut(end);
+        self.offset = end;
+    }
+
+    /// What a broker that retains the records from `first` on, of `epochs`, says of itself.
+    fn bounds(&self, first: u64, epochs: &[(u64, u32)]) -> Bounds {
+        let mut lineage = Lineage::default();
+        for (first, number) in epochs {
+            lineage.begin(*first, epoch(*number));
+        }
+        Bounds {
+            head: lineage.cursor_at(self.offset),
+            first,
+            lineage: Arc::new(lineage),
+        }
     }
 
     fn turn(&mut self) -> Turn {
@@ -133,6 +156,26 @@ impl Bench {
         self.now = end;
         self.turn();
     }
+}
+
+fn epoch(number: u32) -> Epoch {
+    Epoch::new(NonZeroU32::new(number).unwrap())
+}
+
+fn record(number: u32, offset: u64, data: &str) -> Record {
+    let epoch = epoch(number);
+    let publication = Publication::new(Topic::parse("t").unwrap(), Event::new(data));
+    Record::new(Cursor { epoch, offset }, publication)
+}
+
+/// A page of `records`, after which reading goes on at `next`.
+fn page(records: Vec<Record>, next: u64) -> Result<Page, ReadError> {
+    Ok(Page {
+        records,
+        next,
+        end: PageEnd::Upto,
+        missing: Vec::new(),
+    })
 }
 
 fn text(peer: &Rc<RefCell<Peer>>) -> String {
@@ -320,6 +363,82 @@ fn n8_a_blocked_subscriber_is_cut_at_the_end_of_the_drain() {
     bench.pass(Duration::from_secs(10));
     assert!(peer.borrow().closed && !peer.borrow().ended);
     assert_eq!(bench.shard.counters.ended_by(Ended::Cut), 1);
+}
+
+/// A gap's cursor named the newest epoch, whatever the offset: it was unknown when it came back.
+#[test]
+fn c1_the_cursor_of_a_gap_names_the_epoch_of_its_record() {
+    let mut bench = Bench::new(Config::default());
+    let (_, peer) = bench.attach();
+    for number in [1, 1, 1, 2, 2] {
+        bench.publish_in(number, "x");
+    }
+    bench.turn();
+    bench.fork(2);
+    bench.turn();
+    let gap = r#"{"from":"urn:ff:2-5","to":"urn:ff:1-2","reason":"diverged"}"#;
+    assert!(text(&peer).contains(gap), "{}", text(&peer));
+}
+
+/// The beginning of an epoch may be among what the tail skips: only the broker can tell it then.
+#[test]
+fn c1_the_cursor_of_a_gap_names_an_epoch_that_the_tail_skipped() {
+    let mut bench = Bench::new(Config::default());
+    let (key, peer) = bench.attach();
+    bench.publish_in(1, "x");
+    bench.turn();
+    bench.offset = 9;
+    bench.ring.skip_to(10, None);
+    bench.publish_in(2, "y");
+    let read = bench.turn().reads.pop().unwrap();
+    assert_eq!((read.key, read.after, read.upto), (key, 1, 9));
+    let page = Err(ReadError::Trimmed { first: 8 });
+    let bounds = bench.bounds(8, &[(1, 1), (5, 2)]);
+    bench.shard.history(&read, HistorySlice { page, bounds });
+    bench.turn();
+    let gap = r#"{"from":"urn:ff:1-1","to":"urn:ff:2-7","reason":"trimmed"}"#;
+    assert!(text(&peer).contains(gap), "{}", text(&peer));
+}
+
+/// The slice held records that were lost meanwhile, up to an offset that the new epoch had reached
+/// again: the epoch of the broker's newest record alone did not show it.
+#[test]
+fn a_slice_from_before_a_fork_is_read_again() {
+    let mut bench = Bench::new(Config::default());
+    bench.offset = 9;
+    bench.ring.skip_to(10, None);
+    bench.publish("x");
+    bench.turn();
+    let (key, peer) = bench.attach_at(3, None);
+    let read = bench.turn().reads.pop().unwrap();
+    bench.fork(5);
+    (6..=10).for_each(|_| bench.publish_in(2, "new"));
+    bench.turn();
+    let page = page(vec![record(1, 7, "lost")], 10);
+    let bounds = bench.bounds(1, &[(1, 1), (6, 2)]);
+    bench.shard.history(&read, HistorySlice { page, bounds });
+    let again = bench.turn().reads.pop().unwrap();
+    assert_eq!((again.key, again.after, again.upto), (key, 2, 5));
+    assert!(!text(&peer).contains("lost"));
+}
+
+/// Who resumed while the first event of a run was stored waited for the second one: its slice was
+/// judged by an epoch that had just ended.
+#[test]
+fn a_slice_from_before_a_new_epoch_is_read_again_at_once() {
+    let mut bench = Bench::new(Config::default());
+    bench.offset = 9;
+    bench.ring.skip_to(10, None);
+    bench.publish("x");
+    bench.turn();
+    bench.attach_at(3, None);
+    let read = bench.turn().reads.pop().unwrap();
+    let bounds = bench.bounds(1, &[(1, 1)]);
+    bench.publish_in(2, "new");
+    bench.turn();
+    let page = page(Vec::new(), 10);
+    bench.shard.history(&read, HistorySlice { page, bounds });
+    assert_eq!(bench.turn().reads.len(), 1);
 }
 
 #[test]

@@ -22,9 +22,6 @@ pub(super) struct Client {
     pub(super) gaps_read: u64,
     /// It was told `earliest`: the next event may be any retained one.
     at_earliest: bool,
-    /// The last thing it read was a gap. The place that it named may carry an epoch older than the
-    /// record there, which the shard does not know (docs/decisions/0006); the fork was told.
-    told: bool,
     raw: Vec<u8>,
     plain: Vec<u8>,
 }
@@ -40,7 +37,6 @@ impl Client {
             events_read: 0,
             gaps_read: 0,
             at_earliest: false,
-            told: false,
             raw: Vec::new(),
             plain: Vec::new(),
         }
@@ -120,13 +116,13 @@ impl Client {
             };
         }
         let here = self.place;
-        let (name, told) = (self.name, std::mem::take(&mut self.told));
+        let name = self.name;
         assert!(
             self.kind.wants(record.publication()),
             "client {name}: leak of {cursor}"
         );
         assert!(
-            told || past.shares(here, cursor.epoch),
+            past.shares(here, cursor.epoch),
             "client {name} at {here}: silent fork to {cursor}"
         );
         assert!(
@@ -150,13 +146,16 @@ impl Client {
         let data: serde_json::Value = serde_json::from_str(data).unwrap();
         assert_eq!(data["to"], id);
         self.gaps_read += 1;
-        self.told = true;
         let Some(to) = Cursor::parse(id) else {
             assert_eq!(id, "earliest");
             self.at_earliest = true;
             return;
         };
         let (name, here) = (self.name, self.place);
+        assert!(
+            past.all.iter().any(|record| record.cursor() == to),
+            "client {name} at {here}: {to} names no record"
+        );
         let anywhere = std::mem::take(&mut self.at_earliest);
         match data["reason"].as_str().unwrap() {
             "trimmed" => {
@@ -197,7 +196,7 @@ impl Client {
             .filter(|record| self.kind.wants(record.publication()));
         let (name, here) = (self.name, self.place);
         assert!(
-            self.told || past.shares(here, newest.epoch),
+            past.shares(here, newest.epoch),
             "client {name} at {here} never heard of a fork"
         );
         assert!(

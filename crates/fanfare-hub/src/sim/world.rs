@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fanfare_broker::{
-    Cursor, Epoch, Form, Page, PageEnd, Publication, ReadError, Record, Selector, Selectors, Topic,
-    TopicFilter,
+    Bounds, Cursor, Epoch, Form, Lineage, Page, PageEnd, Publication, ReadError, Record, Resolved,
+    Selector, Selectors, Topic, TopicFilter,
 };
 use fanfare_wire::Event;
 use rand::rngs::SmallRng;
@@ -26,7 +26,7 @@ use crate::counts::{Ended, ShardCounters};
 use crate::gap::{Gap, GapReason, id_at};
 use crate::group::Kind;
 use crate::ring::Ring;
-use crate::shard::{Attach, HistoryRead, Shard};
+use crate::shard::{Attach, HistoryRead, HistorySlice, Shard};
 use crate::subscription::GapSignal;
 
 /// What was published, and what became of it.
@@ -75,6 +75,62 @@ impl Past {
             .filter(move |record| record.offset() > from && record.offset() < to)
     }
 
+    /// What a broker with this past would say that it retains.
+    fn bounds(&self) -> Bounds {
+        let (_, log) = self.logs.last().unwrap();
+        let mut lineage = Lineage::default();
+        for record in log {
+            let Cursor { epoch, offset } = record.cursor();
+            lineage.begin(offset, epoch);
+        }
+        // As a broker does, it forgets the epochs that ended before what is retained (U12).
+        lineage.forget_before(self.floor - 1);
+        Bounds {
+            head: log.last().map(Record::cursor),
+            first: self.floor,
+            lineage: Arc::new(lineage),
+        }
+    }
+
+    /// Where a stream goes on that presents `place`, and why not there.
+    ///
+    /// The model's own look-up has the last word on what a broker's lineage makes of a place: what
+    /// was read here and not lost is never unknown, and no gap either unless it was trimmed.
+    fn resolve(&self, place: Cursor) -> (u64, Option<GapReason>) {
+        let (epoch, _) = self.logs.last().unwrap();
+        let resolved = self.bounds().resolve(&place.id());
+        match self.lost_after(place, *epoch) {
+            Some(end) => {
+                let seen = matches!(
+                    resolved,
+                    Some(Resolved::Diverged { .. } | Resolved::Unknown)
+                );
+                assert!(seen, "{place}, lost after {end}, is {resolved:?}");
+                (self.floor.max(end + 1), Some(GapReason::Diverged))
+            }
+            None if place.offset + 1 < self.floor => {
+                let first = self.floor;
+                let known = resolved == Some(Resolved::Trimmed { first });
+                assert!(known || self.forgot(place), "{place} is {resolved:?}");
+                (first, Some(GapReason::Trimmed))
+            }
+            None => {
+                let at = resolved == Some(Resolved::At(place.offset));
+                assert!(
+                    at || self.bounds().head.is_none(),
+                    "{place} is {resolved:?}"
+                );
+                (place.offset + 1, None)
+            }
+        }
+    }
+
+    /// Whether the epoch of `place` ended before what is retained.
+    fn forgot(&self, place: Cursor) -> bool {
+        let lineage = self.bounds().lineage;
+        !lineage.epochs().any(|(_, epoch)| epoch == place.epoch)
+    }
+
     /// The last offset that `place` shares with `epoch`, if that is before `place`.
     fn lost_after(&self, place: Cursor, epoch: Epoch) -> Option<u64> {
         let number = |epoch: Epoch| self.logs.iter().position(|(known, _)| *known == epoch);
@@ -88,6 +144,14 @@ impl Past {
     }
 }
 
+/// A slice of history on its way, between whose moments anything may happen.
+struct Reading {
+    shard: usize,
+    read: HistoryRead,
+    page: Option<Result<Page, ReadError>>,
+    bounds: Option<Bounds>,
+}
+
 /// The simulated process and its subscribers.
 pub(super) struct World {
     random: SmallRng,
@@ -99,7 +163,7 @@ pub(super) struct World {
     shards: Vec<Shard<SimSink>>,
     counters: Vec<Arc<ShardCounters>>,
     census: Arc<Census>,
-    reads: Vec<(usize, HistoryRead)>,
+    reads: Vec<Reading>,
     clients: Vec<Client>,
     trace: Vec<String>,
 }
@@ -129,7 +193,7 @@ impl World {
                 config.clone(),
                 counters,
                 census,
-                (1, None),
+                (1, Arc::default()),
                 (seed, now),
             )
         };
@@ -167,7 +231,7 @@ impl World {
             25..40 => self.follow_tail(),
             40..60 => self.turn(),
             60..75 => self.read_some(),
-            75..80 => self.answer_history(),
+            75..80 => self.advance_history(),
             80..85 => self.stall_or_not(),
             85..89 => self.disconnect(),
             89..94 => self.connect_all(),
@@ -192,7 +256,8 @@ impl World {
             self.connect_all();
             self.follow_tail();
             self.turn();
-            self.answer_history();
+            // Read, asked for the bounds, answered.
+            (0..3).for_each(|_| self.advance_history());
             self.read_all();
         }
         for client in &self.clients {
@@ -279,7 +344,12 @@ impl World {
         for (number, shard) in self.shards.iter_mut().enumerate() {
             let turn = shard.turn(&self.ring, self.now);
             self.reads
-                .extend(turn.reads.into_iter().map(|read| (number, read)));
+                .extend(turn.reads.into_iter().map(|read| Reading {
+                    shard: number,
+                    read,
+                    page: None,
+                    bounds: None,
+                }));
         }
         for client in &mut self.clients {
             if client
@@ -347,20 +417,13 @@ impl World {
     /// Resumes as `Hub::subscribe` does, by the model's own look-up.
     fn connect(&mut self, number: usize) {
         let (client, past) = (&mut self.clients[number], &self.past);
-        let (place, newest) = (client.place, past.newest());
-        let (next, reason) = match past.lost_after(place, newest.epoch) {
-            Some(end) => (past.floor.max(end + 1), Some(GapReason::Diverged)),
-            None if place.offset + 1 < past.floor => (past.floor, Some(GapReason::Trimmed)),
-            None => (place.offset + 1, None),
-        };
+        let place = client.place;
+        let (next, reason) = past.resolve(place);
         if next > self.ring.next() {
             // The hub waits until the tail has come as far, and asks again.
             return;
         }
-        let to = Cursor {
-            offset: next - 1,
-            ..newest
-        };
+        let to = past.bounds().lineage.cursor_at(next - 1).unwrap_or(place);
         let gap = reason.map(|reason| Gap {
             from: place.id(),
             to: id_at(Some(to)),
@@ -394,12 +457,22 @@ impl World {
         self.shards[shard].attach(attach, SimSink(pipe), self.now);
     }
 
-    fn answer_history(&mut self) {
-        for (number, read) in std::mem::take(&mut self.reads) {
-            let slice = self.history(&read);
-            let newest = self.past.logs.last().unwrap().1.last();
-            let epoch = newest.map(|record| record.cursor().epoch);
-            self.shards[number].history(&read, slice, epoch);
+    /// Each slice of history comes a moment further, as `Replay` brings it.
+    fn advance_history(&mut self) {
+        for mut reading in std::mem::take(&mut self.reads) {
+            match (reading.page.take(), reading.bounds.take()) {
+                (None, _) => reading.page = Some(self.history(&reading.read)),
+                (page, None) => {
+                    reading.page = page;
+                    reading.bounds = Some(self.past.bounds());
+                }
+                (Some(page), Some(bounds)) => {
+                    let slice = HistorySlice { page, bounds };
+                    self.shards[reading.shard].history(&reading.read, slice);
+                    continue;
+                }
+            }
+            self.reads.push(reading);
         }
     }
 
@@ -444,7 +517,7 @@ impl World {
             .is_some_and(|record| record.offset() < floor)
         {
             self.tail.retain(|record| record.offset() >= floor);
-            self.ring.skip_to(floor);
+            self.ring.skip_to(floor, Some(&self.past.bounds().lineage));
         }
     }
 
