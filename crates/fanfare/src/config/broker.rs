@@ -92,7 +92,9 @@ impl fmt::Display for Durability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             sqlite::Durability::Interval(time) => write!(f, "interval:{}", TimeSpan(time)),
-            other => f.write_str(other.as_str()),
+            other @ (sqlite::Durability::Always | sqlite::Durability::Never) => {
+                f.write_str(other.as_str())
+            }
         }
     }
 }

@@ -62,11 +62,6 @@ fn every_setting_reaches_its_part() {
         "--ring-bytes-max=18MiB",
         "--ring-records-max=19",
         "--stream-bytes-max=20KiB",
-        "--broker=memory",
-        "--history-count-max=21",
-        "--history-bytes-max=22MiB",
-        "--dedupe-window=32s",
-        "--dedupe-keys-max=33",
         "--unknown-cursor=all",
         "--connections-max=23",
         "--head-timeout=24s",
@@ -89,13 +84,6 @@ fn every_setting_reaches_its_part() {
     assert_eq!((hub.subscribers_max, hub.shards), (15, 17));
     assert_eq!((hub.ring_bytes_max, hub.ring_records_max), (18 << 20, 19));
     assert_eq!(hub.stream_bytes_max, 20 << 10);
-    let BrokerConfig::Memory(memory) = parts.broker else {
-        panic!("{:?}", parts.broker);
-    };
-    assert_eq!(memory.history_count_max, 21);
-    assert_eq!(memory.history_bytes_max, 22 << 20);
-    assert_eq!(memory.dedupe_window, seconds(32));
-    assert_eq!(memory.dedupe_keys_max, 33);
     assert_eq!(hub.unknown_cursor, fanfare_hub::UnknownCursor::All);
     let server = parts.server;
     assert!(server.anonymous && !server.retry_hint && server.dev.is_none());
@@ -300,6 +288,24 @@ fn what_may_not_be_meant_is_said() {
     assert_eq!(warnings(&issuer), 1, "what tokens must name");
     let key = format!("--publisher-jwt-key={KEY}");
     assert_eq!(warnings(&[&key, "--anonymous", "--cors-origin=*"]), 1);
+}
+
+#[test]
+fn every_setting_of_the_memory_broker_reaches_it() {
+    let parts = with_keys(&[
+        "--broker=memory",
+        "--history-count-max=21",
+        "--history-bytes-max=22MiB",
+        "--dedupe-window=32s",
+        "--dedupe-keys-max=33",
+    ]);
+    let BrokerConfig::Memory(memory) = parts.broker else {
+        panic!("{:?}", parts.broker);
+    };
+    assert_eq!(memory.history_count_max, 21);
+    assert_eq!(memory.history_bytes_max, 22 << 20);
+    assert_eq!(memory.dedupe_window, Duration::from_secs(32));
+    assert_eq!(memory.dedupe_keys_max, 33);
 }
 
 #[test]
