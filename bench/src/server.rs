@@ -61,7 +61,7 @@ impl Server {
     pub(crate) fn start_with(program: Program, args: &[&str]) -> anyhow::Result<Self> {
         let here = std::env::current_exe()?;
         let path = here.with_file_name(program.name());
-        let folder = tempfile::tempdir_in(path.parent().context("a program is in a folder")?)?;
+        let folder = folder()?;
         let mut child = Command::new("taskset")
             .args(["-c", "0"])
             .arg(&path)
@@ -143,6 +143,32 @@ impl Server {
         });
         Ok(samples.sum())
     }
+}
+
+/// A folder on the disk that the programs are on, gone with the value.
+pub(crate) fn folder() -> anyhow::Result<TempDir> {
+    let here = std::env::current_exe()?;
+    let parent = here.parent().context("a program is in a folder")?;
+    Ok(tempfile::tempdir_in(parent)?)
+}
+
+/// Runs the program `name`, which lies beside this one, on core 0 to its end; returns the line of
+/// JSON that it prints.
+pub(crate) fn run_pinned(name: &str, args: &[&str]) -> anyhow::Result<serde_json::Value> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    let output = Command::new("taskset")
+        .args(["-c", "0"])
+        .arg(&path)
+        .args(args)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run taskset")?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{name} ended with {}",
+        output.status
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 impl Drop for Server {
