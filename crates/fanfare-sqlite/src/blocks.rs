@@ -160,10 +160,7 @@ pub(crate) fn load(
     offsets: Range<u64>,
     lineage: &Lineage,
 ) -> rusqlite::Result<Piece> {
-    let floor: i64 = connection
-        .prepare_cached(sql::SELECT_FLOOR)?
-        .query_row([], |row| row.get(0))?;
-    let first = u64::try_from(floor).unwrap_or_default();
+    let first = floor(connection)?;
     let mut piece = Piece {
         offsets: offsets.start..offsets.start.max(first).min(offsets.end),
         first,
@@ -182,6 +179,13 @@ pub(crate) fn load(
         piece.skip_to(offsets.end);
     }
     Ok(piece)
+}
+
+/// The first retained offset, in the snapshot of `connection`.
+pub(crate) fn floor(connection: &Connection) -> rusqlite::Result<u64> {
+    let mut select = connection.prepare_cached(sql::SELECT_FLOOR)?;
+    let floor: i64 = select.query_row([], |row| row.get(0))?;
+    Ok(u64::try_from(floor).unwrap_or_default())
 }
 
 /// Reads rows in their order until the piece is full.

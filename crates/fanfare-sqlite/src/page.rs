@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fanfare_broker::{Budget, Form, Page, PageEnd, ReadError, TopicFilter};
 
-use crate::blocks::{BLOCK, Blocks, Piece, block_of, offsets_of};
+use crate::blocks::{self, BLOCK, Blocks, Piece, block_of, offsets_of};
 use crate::readers::Readers;
 use crate::row::topic_hash;
 use crate::search::{Candidates, search};
@@ -90,10 +90,17 @@ async fn find(
     };
     let hashes: Vec<_> = topics.iter().map(|it| topic_hash(it.as_str())).collect();
     let (first, last) = (block_of(start), block_of(upto));
-    let found = source
+    let (floor, found) = source
         .readers
-        .read(move |connection| search(connection, &hashes, first, last))
+        .read(move |connection| {
+            let floor = blocks::floor(connection)?;
+            Ok((floor, search(connection, &hashes, first, last)?))
+        })
         .await?;
+    // What was trimmed since has left the index too: its absence there says nothing.
+    if start < floor {
+        return Err(ReadError::Trimmed { first: floor });
+    }
     if found.is_none() {
         let what = "the index of topics has a hole; reads look at every record instead";
         source.shared.damaged(what.to_owned());
