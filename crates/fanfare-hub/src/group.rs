@@ -1,11 +1,15 @@
 //! Subscribers of a shard that ask for and may see the same: matched once, written as one.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Weak};
 
-use fanfare_broker::{Audience, Form, Publication, Record, Selectors, Topic, TopicFilter, Verdict};
+use fanfare_broker::{
+    Audience, Form, Publication, Record, Selectors, Shape, Topic, TopicFilter, Verdict,
+};
 use slab::Slab;
 
+use crate::filter::Filter;
 use crate::index::{GroupId, Index};
 use crate::subscription::GapSignal;
 use crate::wheel::Tick;
@@ -22,14 +26,25 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    /// The second filter: a private record needs a grant on one of its topics, not necessarily the
-    /// one that was asked for (D0-A10), and none of its topics may be hidden.
+    /// Whether a record on `topics` passes the second filter.
     fn may_see(&self, topics: &[Topic], audience: Audience) -> bool {
-        let any = |selectors: &Selectors| topics.iter().any(|topic| selectors.matches(topic));
-        match audience {
-            Audience::Public => true,
-            Audience::Private => any(&self.grant) && !any(&self.hidden),
-        }
+        let (grant, hidden) = (&self.grant, &self.hidden);
+        may_see(topics, audience, (grant, hidden), Selectors::matches)
+    }
+}
+
+/// The second filter: a private record needs a grant on one of its topics, not necessarily the one
+/// that was asked for (D0-A10), and none of its topics may be hidden.
+pub(crate) fn may_see<S>(
+    topics: &[Topic],
+    audience: Audience,
+    (grant, hidden): (&S, &S),
+    matches: impl Fn(&S, &Topic) -> bool,
+) -> bool {
+    let any = |selectors: &S| topics.iter().any(|topic| matches(selectors, topic));
+    match audience {
+        Audience::Public => true,
+        Audience::Private => any(grant) && !any(hidden),
     }
 }
 
@@ -41,12 +56,27 @@ impl TopicFilter for Kind {
         }
     }
 
+    fn exact_topics(&self) -> Option<Vec<Topic>> {
+        let mut topics = Vec::new();
+        for selector in self.selectors.iter() {
+            match selector.shape() {
+                // A text that is no topic matches none.
+                Shape::Exact(text) => topics.extend(Topic::parse(text)),
+                Shape::Any | Shape::Pattern { .. } | Shape::UrlPattern { .. } => return None,
+            }
+        }
+        (topics.len() <= EXACT_TOPICS_MAX).then_some(topics)
+    }
+
     fn wants(&self, publication: &Publication) -> bool {
         let topics = publication.topics();
         let subscribed = topics.iter().any(|topic| self.selectors.matches(topic));
         subscribed && self.may_see(topics, publication.audience)
     }
 }
+
+/// Topics that are worth looking up one by one in an index (Q5).
+const EXACT_TOPICS_MAX: usize = 64;
 
 /// One group.
 #[derive(Debug)]
@@ -60,6 +90,8 @@ pub(crate) struct Group {
     pub(crate) written_at: Tick,
     /// Which of this turn's records go to it, by their place among them.
     pub(crate) hits: Hits,
+    /// What its subscribers read history by, while one of them does.
+    filter: Weak<Filter>,
     /// What private records are held against.
     access: AccessId,
 }
@@ -97,6 +129,8 @@ pub(crate) struct Groups {
     by_kind: HashMap<Arc<Kind>, GroupId>,
     index: Index,
     accesses: Accesses,
+    /// How many verdicts the groups' filters remember.
+    verdicts_total: Arc<AtomicUsize>,
 }
 
 impl Groups {
@@ -134,6 +168,17 @@ impl Groups {
     /// The group `id`, to change it.
     pub(crate) fn get_mut(&mut self, id: GroupId) -> Option<&mut Group> {
         self.groups.get_mut(id as usize)
+    }
+
+    /// What the subscribers of group `id` read history by.
+    pub(crate) fn filter(&mut self, id: GroupId) -> Option<Arc<Filter>> {
+        let group = self.groups.get_mut(id as usize)?;
+        if let Some(filter) = group.filter.upgrade() {
+            return Some(filter);
+        }
+        let filter = Arc::new(Filter::new(&group.kind, &self.verdicts_total));
+        group.filter = Arc::downgrade(&filter);
+        Some(filter)
     }
 
     /// Notes in each group which of `records` go to its live subscribers; returns the groups that
@@ -190,6 +235,7 @@ impl Groups {
             members: 0,
             written_at: Tick::default(),
             hits: Hits::default(),
+            filter: Weak::new(),
             access: self.accesses.join(&kind),
         };
         let id = GroupId::try_from(self.groups.insert(group)).unwrap_or(GroupId::MAX);

@@ -22,6 +22,7 @@ use crate::counts::{Counts, Ended, ShardCounters};
 use crate::group::Kind;
 use crate::guest::GuestIds;
 use crate::inbox::{Command, Inbox, Wire, poll_and_inbox};
+use crate::preload::newest_records;
 use crate::replay::Replay;
 use crate::ring::Ring;
 use crate::shard::{Attach, Shard};
@@ -54,7 +55,8 @@ struct Inner {
 }
 
 impl Hub {
-    /// Starts the shards' threads and the reader of the broker's tail.
+    /// Reads the newest records into the ring, then starts the shards' threads and the reader of the
+    /// broker's tail.
     ///
     /// Must be called inside a tokio runtime. A subscriber that resumes finds everything that the
     /// broker retains, also what was stored before the start.
@@ -73,6 +75,7 @@ impl Hub {
             config.shards,
             next,
         );
+        ring.fill(newest_records(&*broker, &bounds, &config).await);
         let ring = Arc::new(ring);
         let tasks = TaskTracker::new();
         let replay = Replay::new(Arc::clone(&broker), Handle::current(), tasks.clone());

@@ -36,12 +36,14 @@
 mod census;
 mod config;
 mod counts;
+mod filter;
 mod gap;
 mod group;
 mod guest;
 mod hub;
 mod inbox;
 mod index;
+mod preload;
 mod replay;
 mod ring;
 mod run;
@@ -61,5 +63,7 @@ pub use hub::{Admission, Drained, Hub};
 pub use stream::EventStream;
 pub use subscription::{GapSignal, SubscribeError, Subscription};
 
+#[cfg(test)]
+mod scripted;
 #[cfg(test)]
 mod sim;

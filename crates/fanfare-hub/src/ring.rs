@@ -94,6 +94,13 @@ impl Ring {
         }
     }
 
+    /// Fills it with `records`, the newest of what was stored before the start (U8).
+    pub(crate) fn fill(&self, records: VecDeque<Record>) {
+        let mut state = self.lock();
+        state.bytes = records.iter().map(weight).sum();
+        state.records = records;
+    }
+
     /// The offset that comes next: a subscriber that starts here misses nothing from now on.
     pub(crate) fn next(&self) -> u64 {
         self.lock().next
@@ -265,7 +272,7 @@ impl Ring {
 const GONE: u64 = u64::MAX;
 
 /// What a record counts against the ring's bytes and a slice's budget.
-fn weight(record: &Record) -> usize {
+pub(crate) fn weight(record: &Record) -> usize {
     record.frame().bytes(Form::Chunked).len()
 }
 

@@ -22,6 +22,7 @@ use slab::Slab;
 use crate::census::Census;
 use crate::config::Config;
 use crate::counts::{Ended, ShardCounters};
+use crate::filter::Filter;
 use crate::gap::Gap;
 use crate::group::{Groups, Kind};
 use crate::guest::Guest;
@@ -100,6 +101,8 @@ struct Lag {
     window_at: Tick,
     /// It ends when `rest` is written.
     ending: Option<Ended>,
+    /// What it reads history by, kept until it is live.
+    filter: Option<Arc<Filter>>,
 }
 
 /// What a lagging subscriber waits for.
@@ -157,7 +160,7 @@ pub(crate) struct HistoryRead {
     /// Records in (`after`, `upto`] are wanted.
     pub(crate) after: u64,
     pub(crate) upto: u64,
-    pub(crate) filter: Arc<Kind>,
+    pub(crate) filter: Arc<Filter>,
     /// [`Shard::forks`] when it was asked for.
     forks: u32,
 }
@@ -484,6 +487,7 @@ impl Lag {
             window_bytes: 0,
             window_at: now,
             ending: None,
+            filter: None,
         }
     }
 }

@@ -111,3 +111,42 @@ fn a_group_hears_of_a_record_once_though_several_topics_and_selectors_meet() {
     let hits: Vec<u32> = groups.get_mut(id).unwrap().hits.drain().collect();
     assert_eq!(hits, [0]);
 }
+
+#[test]
+fn q5_only_exact_selectors_are_topics_that_an_index_finds() {
+    let exact = |kind: &Kind| {
+        let mut topics: Vec<String> = kind.exact_topics()?.iter().map(Topic::to_string).collect();
+        topics.sort_unstable();
+        Some(topics)
+    };
+    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    // A text that is no template is a raw string, one without an expression matches itself alone.
+    for (asked, expected) in [
+        (&["b", "a"][..], names(&["a", "b"])),
+        (
+            &["https://example.com/a?b=%7B#c"],
+            names(&["https://example.com/a?b=%7B#c"]),
+        ),
+        (&["a", "{"], names(&["a", "{"])),
+        (&["a", "\u{1}"], names(&["a"])),
+        (&[], names(&[])),
+        (&["a", "*"], None),
+        (&["a", "b/{c}"], None),
+    ] {
+        assert_eq!(exact(&kind(asked, &["*"])), expected, "{asked:?}");
+    }
+    let hub_url = url::Url::parse("https://example.com/.well-known/mercure").unwrap();
+    let with = |selector: Selector| Kind {
+        selectors: Selectors::new(vec![selector]),
+        ..kind(&[], &[])
+    };
+    // The other dialect's exact text may look like a pattern; its pattern may look like a text.
+    let raw = with(Selector::exact("b/{c}").unwrap());
+    assert_eq!(exact(&raw), names(&["b/{c}"]));
+    let pattern = with(Selector::url_pattern("https://example.com/a", &hub_url).unwrap());
+    assert_eq!(exact(&pattern), None);
+    let many: Vec<String> = (0..65).map(|number| number.to_string()).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(exact(&kind(&many[..64], &[])).unwrap().len(), 64);
+    assert_eq!(exact(&kind(&many, &[])), None);
+}

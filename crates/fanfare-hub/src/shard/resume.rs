@@ -231,14 +231,19 @@ impl<S: Sink> Shard<S> {
             }
             Slice::Before { first } => {
                 let (after, upto) = (from - 1, first.min(self.next) - 1);
-                turn.reads.push(HistoryRead {
-                    key,
-                    after,
-                    upto,
-                    filter: kind.clone(),
-                    forks: self.forks,
-                });
-                self.wait(key, Wait::History);
+                if let Some(filter) = self.groups.filter(group)
+                    && let Some(lag) = self.lag_mut(key)
+                {
+                    lag.wait = Wait::History;
+                    lag.filter = Some(Arc::clone(&filter));
+                    turn.reads.push(HistoryRead {
+                        key,
+                        after,
+                        upto,
+                        filter,
+                        forks: self.forks,
+                    });
+                }
                 return false;
             }
         }

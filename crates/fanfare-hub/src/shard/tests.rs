@@ -442,6 +442,33 @@ fn a_slice_from_before_a_new_epoch_is_read_again_at_once() {
 }
 
 #[test]
+fn q2_a_groups_verdicts_last_while_one_of_it_lags() {
+    let mut bench = Bench::new(Config::default());
+    bench.offset = 9;
+    bench.ring.skip_to(10, None);
+    bench.publish("x");
+    bench.turn();
+    bench.attach_at(3, None);
+    let first = bench.turn().reads.pop().unwrap();
+    let filter = Arc::downgrade(&first.filter);
+    let (page, bounds) = (page(Vec::new(), 6), bench.bounds(1, &[(1, 1)]));
+    bench.shard.history(&first, HistorySlice { page, bounds });
+    drop(first);
+    bench.attach_at(3, None);
+    let reads = bench.turn().reads;
+    assert_eq!(reads.len(), 2);
+    for read in &reads {
+        assert!(Arc::ptr_eq(&read.filter, &filter.upgrade().unwrap()));
+    }
+    for read in reads {
+        let (page, bounds) = (self::page(Vec::new(), 10), bench.bounds(1, &[(1, 1)]));
+        bench.shard.history(&read, HistorySlice { page, bounds });
+    }
+    bench.turn();
+    assert!(filter.upgrade().is_none(), "both are live");
+}
+
+#[test]
 fn an_idle_subscriber_is_small() {
     assert!(size_of::<Subscriber<crate::sink::Outlet>>() <= 56);
 }
