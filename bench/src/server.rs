@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fanfare::load::Target;
+use tempfile::TempDir;
 
 /// A program that takes the load.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,6 +43,8 @@ impl Program {
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
+    /// Where it runs, and keeps its history; on the disk that the program is on.
+    _folder: TempDir,
     /// Kept open: a server that cannot write to it would notice.
     stdout: BufReader<ChildStdout>,
     /// `127.0.0.1:PORT`
@@ -58,10 +61,12 @@ impl Server {
     pub(crate) fn start_with(program: Program, args: &[&str]) -> anyhow::Result<Self> {
         let here = std::env::current_exe()?;
         let path = here.with_file_name(program.name());
+        let folder = folder()?;
         let mut child = Command::new("taskset")
             .args(["-c", "0"])
             .arg(&path)
             .args(args)
+            .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -70,6 +75,7 @@ impl Server {
         let stdout = child.stdout.take().context("the server has no stdout")?;
         let mut server = Self {
             child,
+            _folder: folder,
             stdout: BufReader::new(stdout),
             authority: String::new(),
         };
@@ -137,6 +143,32 @@ impl Server {
         });
         Ok(samples.sum())
     }
+}
+
+/// A folder on the disk that the programs are on, gone with the value.
+pub(crate) fn folder() -> anyhow::Result<TempDir> {
+    let here = std::env::current_exe()?;
+    let parent = here.parent().context("a program is in a folder")?;
+    Ok(tempfile::tempdir_in(parent)?)
+}
+
+/// Runs the program `name`, which lies beside this one, on core 0 to its end; returns the line of
+/// JSON that it prints.
+pub(crate) fn run_pinned(name: &str, args: &[&str]) -> anyhow::Result<serde_json::Value> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    let output = Command::new("taskset")
+        .args(["-c", "0"])
+        .arg(&path)
+        .args(args)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run taskset")?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{name} ended with {}",
+        output.status
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 impl Drop for Server {

@@ -1,7 +1,9 @@
 //! The workloads: situations that a hub is in, and the budgets that hold there.
 
 mod crowd;
+mod durable;
 mod h2;
+mod history;
 mod idle;
 mod many_topics;
 mod reconnect_storm;
@@ -29,10 +31,12 @@ pub(crate) enum Workload {
     ReconnectStorm,
     H2,
     Selectors,
+    Durable,
+    History,
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Ticker,
         Self::Burst,
         Self::ManyTopics,
@@ -41,6 +45,8 @@ impl Workload {
         Self::ReconnectStorm,
         Self::H2,
         Self::Selectors,
+        Self::Durable,
+        Self::History,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -53,6 +59,8 @@ impl Workload {
             Self::ReconnectStorm => "reconnect_storm",
             Self::H2 => "h2",
             Self::Selectors => "selectors",
+            Self::Durable => "durable",
+            Self::History => "history",
         }
     }
 
@@ -66,6 +74,8 @@ impl Workload {
             Self::ReconnectStorm => "5,000 subscribers come back, 100 events behind",
             Self::H2 => "5,000 subscribers over 50 connections of HTTP/2",
             Self::Selectors => "1,000 distinct selectors, private events, presence on",
+            Self::Durable => "1 to 1,000 publishers that wait until their events are stored",
+            Self::History => "a million stored events: start, memory, replay, a storm of resumes",
         }
     }
 
@@ -81,6 +91,8 @@ impl Workload {
                 Self::ReconnectStorm => reconnect_storm::run(run, figures)?,
                 Self::H2 => h2::run(run, figures)?,
                 Self::Selectors => selectors::run(run, figures)?,
+                Self::Durable => durable::run(run, figures)?,
+                Self::History => history::run(run, figures)?,
             }
         }
         Ok(())
@@ -97,6 +109,8 @@ impl Workload {
             Self::ReconnectStorm => reconnect_storm::verdicts(figures),
             Self::H2 => Vec::new(),
             Self::Selectors => selectors::verdicts(figures),
+            Self::Durable => durable::verdicts(figures),
+            Self::History => history::verdicts(figures),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, bail};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
@@ -19,6 +20,8 @@ pub(crate) struct Server {
     setup: Setup,
     key: String,
     child: Child,
+    /// Where it runs, and keeps its history.
+    _folder: TempDir,
     /// Kept open: a server that cannot write to it would notice.
     _stdout: Lines<BufReader<ChildStdout>>,
 }
@@ -30,7 +33,9 @@ impl Server {
     ///
     /// It cannot be started, or ends or stays silent instead of being ready.
     pub(crate) async fn start(program: &Path, setup: Setup, key: &str) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
         let mut child = command(program, setup, key)
+            .current_dir(&folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -44,13 +49,14 @@ impl Server {
                     setup,
                     key: key.to_owned(),
                     child,
+                    _folder: folder,
                     _stdout: stdout,
                 });
             }
         }
         bail!(
             "the server ended before it was ready: {}",
-            last_words(program, setup, key).await?
+            last_words(program, setup, key, folder).await?
         );
     }
 
@@ -86,8 +92,14 @@ fn command(program: &Path, setup: Setup, key: &str) -> Command {
 }
 
 /// What the server says when it cannot start: it is started again, to be listened to.
-async fn last_words(program: &Path, setup: Setup, key: &str) -> anyhow::Result<String> {
-    let output = timeout(PATIENCE, command(program, setup, key).output()).await??;
+async fn last_words(
+    program: &Path,
+    setup: Setup,
+    key: &str,
+    folder: TempDir,
+) -> anyhow::Result<String> {
+    let mut command = command(program, setup, key);
+    let output = timeout(PATIENCE, command.current_dir(&folder).output()).await??;
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.trim_end().lines().last();
     Ok(last.unwrap_or_default().to_owned())

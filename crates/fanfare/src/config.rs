@@ -10,20 +10,23 @@ use clap::{ArgAction, ValueEnum};
 use fanfare::auth::Secret;
 use fanfare::server;
 use fanfare_broker::memory;
+use fanfare_sqlite as sqlite;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use access::Access;
+use broker::{BrokerAddress, Durability};
 use quantity::ByteCount;
 
 pub(crate) use environment::{Environment, variable_of};
 pub(crate) use loaded::{Loaded, table};
-pub(crate) use parts::{Parts, Unfit};
+pub(crate) use parts::{BrokerConfig, Parts, Unfit};
 pub(crate) use quantity::TimeSpan;
 
 mod access;
 mod address;
 mod algorithm;
+pub(crate) mod broker;
 mod environment;
 mod file;
 mod loaded;
@@ -69,9 +72,12 @@ pub(crate) struct Settings {
     #[arg(hide_possible_values = true)]
     pub(crate) dev: bool,
 
-    /// Where events are kept
-    #[arg(long, value_name = "BROKER", default_value = "memory", help_heading = GENERAL)]
-    pub(crate) broker: BrokerName,
+    /// Where events are kept: `sqlite:DIRECTORY`, made when it is missing, or `memory`
+    ///
+    /// One hub for each directory, on a local disk. `memory` survives nothing.
+    #[arg(long, value_name = "BROKER", help_heading = GENERAL)]
+    #[arg(default_value_t = BrokerAddress::default())]
+    pub(crate) broker: BrokerAddress,
 
     #[command(flatten)]
     pub(crate) access: Access,
@@ -172,23 +178,51 @@ pub(crate) struct Settings {
     #[arg(default_value_t = ByteCount(fanfare_hub::Config::default().stream_bytes_max))]
     pub(crate) stream_bytes_max: ByteCount,
 
-    /// Events that the memory broker keeps; past it the oldest go
-    #[arg(long, value_name = "COUNT", help_heading = MEMORY)]
+    /// What a stored event survives, besides a crash: `always`, `interval:TIME` or `never`
+    ///
+    /// `always`: a loss of power too, for each commit is flushed to the disk. `interval:100ms`: a
+    /// loss of power costs that much. `never`: it costs what the operating system had not written.
+    #[arg(long, value_name = "DURABILITY", help_heading = HISTORY)]
+    #[arg(default_value_t = Durability(sqlite::Config::default().durability))]
+    pub(crate) durability: Durability,
+
+    /// Events that are kept; past it the oldest go
+    #[arg(long, value_name = "COUNT", help_heading = HISTORY)]
+    #[arg(visible_alias = "history-max-events")]
     #[arg(default_value_t = memory::Config::default().history_count_max)]
     pub(crate) history_count_max: usize,
 
-    /// Bytes of events that the memory broker keeps; past it the oldest go
-    #[arg(long, value_name = "BYTES", help_heading = MEMORY)]
-    #[arg(default_value_t = ByteCount(memory::Config::default().history_bytes_max))]
-    pub(crate) history_bytes_max: ByteCount,
+    /// How old an event may become in an SQLite history; 0: no limit
+    #[arg(long, value_name = "TIME", help_heading = HISTORY)]
+    #[arg(visible_alias = "history-max-age")]
+    #[arg(default_value_t = TimeSpan(sqlite::Config::default().history_age_max))]
+    pub(crate) history_age_max: TimeSpan,
 
-    /// How long the memory broker knows an `Idempotency-Key` again
-    #[arg(long, value_name = "TIME", help_heading = MEMORY)]
+    /// Bytes of events that are kept; past it the oldest go; default: 1GiB, in memory 256MiB
+    #[arg(long, value_name = "BYTES", help_heading = HISTORY)]
+    #[arg(visible_alias = "history-max-bytes")]
+    pub(crate) history_bytes_max: Option<ByteCount>,
+
+    /// Free bytes of the disk below which publishing gets 507; 0: until it is full
+    #[arg(long, value_name = "BYTES", help_heading = HISTORY)]
+    #[arg(default_value_t = ByteCount::from_u64(sqlite::Config::default().disk_free_min))]
+    pub(crate) disk_free_min: ByteCount,
+
+    /// What a start does that finds the history damaged
+    #[arg(long, value_name = "WHAT", default_value = "read-only", help_heading = HISTORY)]
+    pub(crate) on_damage: OnDamage,
+
+    /// What the hub does once its history cannot be written any more
+    #[arg(long, value_name = "WHAT", default_value = "exit", help_heading = HISTORY)]
+    pub(crate) on_history_failure: OnHistoryFailure,
+
+    /// How long an `Idempotency-Key` is known again
+    #[arg(long, value_name = "TIME", help_heading = HISTORY)]
     #[arg(default_value_t = TimeSpan(memory::Config::default().dedupe_window))]
     pub(crate) dedupe_window: TimeSpan,
 
     /// Idempotency keys that the memory broker remembers; past it new ones get 503
-    #[arg(long, value_name = "COUNT", help_heading = MEMORY)]
+    #[arg(long, value_name = "COUNT", help_heading = HISTORY)]
     #[arg(default_value_t = memory::Config::default().dedupe_keys_max)]
     pub(crate) dedupe_keys_max: usize,
 
@@ -253,15 +287,27 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 
 const GENERAL: &str = "General";
 const SUBSCRIBERS: &str = "Subscribers";
-const MEMORY: &str = "Memory and history";
+const MEMORY: &str = "Memory";
+const HISTORY: &str = "History";
 const REQUESTS: &str = "Requests";
 const LOGS: &str = "Logs";
 
-/// The brokers there are.
+/// What a start does that finds damage.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum BrokerName {
-    /// In this process; survives nothing
-    Memory,
+pub(crate) enum OnDamage {
+    /// Serves what can be proved; publishing gets 503
+    ReadOnly,
+    /// Ends
+    Refuse,
+}
+
+/// What follows when the history cannot be written any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum OnHistoryFailure {
+    /// Drains and ends with code 74, so that a supervisor starts it again and it recovers
+    Exit,
+    /// Goes on serving what is stored; publishing gets 503
+    Stay,
 }
 
 /// Where a stream goes on that presented an unknown id.

@@ -19,10 +19,12 @@ pub(super) enum Exit {
     Unreachable = 5,
     Refused = 6,
     Cut = 7,
+    Data = 8,
+    History = 74,
 }
 
 impl Exit {
-    const ALL: [(Self, &str); 8] = [
+    const ALL: [(Self, &str); 10] = [
         (Self::Done, "done, or drained to the end"),
         (
             Self::Failed,
@@ -43,6 +45,14 @@ impl Exit {
             Self::Cut,
             "`serve`: a second signal came before the drain had ended",
         ),
+        (
+            Self::Data,
+            "`serve`, `history`: the data directory is in use or cannot be used, or the history is damaged",
+        ),
+        (
+            Self::History,
+            "`serve`: the history could not be written any more; a new start recovers it",
+        ),
     ];
 }
 
@@ -56,7 +66,7 @@ impl From<Exit> for ExitCode {
 pub(super) fn table() -> String {
     let mut table = "Exit codes:\n".to_owned();
     for (exit, meaning) in Exit::ALL {
-        _ = writeln!(table, "  {}  {}", exit as u8, meaning.replace('`', ""));
+        _ = writeln!(table, "  {:2} {}", exit as u8, meaning.replace('`', ""));
     }
     table
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use fanfare::server::{self, Dev};
-use fanfare_broker::MemoryBroker;
-use fanfare_hub::Hub;
+use fanfare_broker::{Broker, MemoryBroker};
+use fanfare_hub::{Drained, Hub};
+use fanfare_sqlite::SqliteBroker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::{logs, output};
-use crate::config::{Environment, Loaded, Parts};
+use crate::config::{BrokerConfig, Environment, Loaded, OnHistoryFailure, Parts};
 
 pub(super) fn run(loaded: Loaded, environment: &Environment) -> Result<(), Failure> {
     let settings = loaded.settings;
@@ -41,9 +42,8 @@ async fn serve(parts: Parts) -> Result<(), Failure> {
     let listener = listen(parts.listen)?;
     let address = listener.local_addr()?;
 
-    tracing::warn!("the memory broker survives nothing: with this process all events are gone");
-    let broker = Arc::new(MemoryBroker::new(parts.memory));
-    let hub = Hub::start(broker, parts.hub).await?;
+    let opened = Opened::new(parts.broker)?;
+    let hub = Hub::start(opened.broker(), parts.hub).await?;
     if let Err(error) = announce(address, parts.server.dev.as_ref()) {
         tracing::warn!(%error, "nobody reads stdout");
     }
@@ -51,12 +51,79 @@ async fn serve(parts: Parts) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let server = server::run(listener, hub, parts.server, stop.clone().cancelled_owned());
     tokio::select! {
-        drained = server => {
-            tracing::info!(ended = drained.ended, cut = drained.cut, "drained");
-            Ok(())
-        }
+        outcome = until_drained(server, &opened, parts.on_history_failure, &stop) => outcome,
         () = signals.twice(&stop) => {
             Err(Failure::new(Exit::Cut, anyhow!("ended at once by a second signal")))
+        }
+    }
+}
+
+/// Waits for the end of the server; a history that cannot be written any more brings it about.
+async fn until_drained(
+    server: impl Future<Output = Drained>,
+    opened: &Opened,
+    on_failure: OnHistoryFailure,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    let mut server = std::pin::pin!(server);
+    let failure = async {
+        match on_failure {
+            OnHistoryFailure::Exit => opened.failed().await,
+            OnHistoryFailure::Stay => std::future::pending().await,
+        }
+    };
+    let (drained, failure) = tokio::select! {
+        drained = &mut server => (drained, None),
+        why = failure => {
+            stop.cancel();
+            (server.await, Some(why))
+        }
+    };
+    tracing::info!(ended = drained.ended, cut = drained.cut, "drained");
+    match failure {
+        None => Ok(()),
+        Some(why) => Err(Failure::new(Exit::History, anyhow!(why))),
+    }
+}
+
+/// The broker, open.
+enum Opened {
+    Memory(Arc<MemoryBroker>),
+    Sqlite(Arc<SqliteBroker>),
+}
+
+impl Opened {
+    fn new(config: BrokerConfig) -> Result<Self, Failure> {
+        match config {
+            BrokerConfig::Memory(config) => {
+                tracing::warn!(
+                    "the memory broker survives nothing: with this process all events are gone"
+                );
+                Ok(Self::Memory(Arc::new(MemoryBroker::new(config))))
+            }
+            BrokerConfig::Sqlite(directory, config) => {
+                if let Some(window) = config.durability.loss_window() {
+                    tracing::warn!("what may be lost: {window}");
+                }
+                let broker = SqliteBroker::open(directory, config);
+                let broker = broker.map_err(|error| Failure::new(Exit::Data, error))?;
+                Ok(Self::Sqlite(Arc::new(broker)))
+            }
+        }
+    }
+
+    fn broker(&self) -> Arc<dyn Broker> {
+        match self {
+            Self::Memory(broker) => Arc::clone(broker) as _,
+            Self::Sqlite(broker) => Arc::clone(broker) as _,
+        }
+    }
+
+    /// Resolves when nothing can be stored any more.
+    async fn failed(&self) -> String {
+        match self {
+            Self::Memory(_) => std::future::pending().await,
+            Self::Sqlite(broker) => broker.failed().await,
         }
     }
 }
@@ -113,13 +180,11 @@ fn introduce(address: SocketAddr, token: &str) -> io::Result<()> {
     let hub = format!("http://{reached}");
     if token.is_empty() {
         // The publishers' key is one that only verifies: their tokens come from elsewhere.
-        return output::line(&format!(
-            "Development mode: nothing is kept.\n\npage:\n  {hub}/\n"
-        ));
+        return output::line(&format!("Development mode.\n\npage:\n  {hub}/\n"));
     }
     output::line(&format!(
         "\
-Development mode: nothing is kept, and whoever reaches this address may publish.
+Development mode: whoever reaches this address may publish.
 
 page:
   {hub}/

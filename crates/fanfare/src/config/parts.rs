@@ -1,6 +1,7 @@
 //! The ready parts of a hub that follow from its settings.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use fanfare::auth::{
     Algorithm, InvalidKey, InvalidKeySet, Issuer, NewToken, Secret, Verifier, mint,
@@ -10,10 +11,12 @@ use fanfare::origins::{OriginPattern, Origins};
 use fanfare::server::{self, Dev};
 use fanfare::web_hook::{InvalidWebHook, WebHook};
 use fanfare_broker::memory;
+use fanfare_sqlite as sqlite;
 
 use super::access::{Access, DialectName, PerIssuer};
+use super::broker::BrokerAddress;
 use super::trust::{InvalidTrust, Keys, Trust};
-use super::{Settings, UnknownCursor};
+use super::{OnDamage, OnHistoryFailure, Settings, UnknownCursor};
 
 /// What `serve` puts together.
 #[derive(Debug)]
@@ -21,7 +24,9 @@ pub(crate) struct Parts {
     /// Where to listen.
     pub(crate) listen: SocketAddr,
     /// For the broker.
-    pub(crate) memory: memory::Config,
+    pub(crate) broker: BrokerConfig,
+    /// What follows when the history cannot be written any more.
+    pub(crate) on_history_failure: OnHistoryFailure,
     /// For the hub.
     pub(crate) hub: fanfare_hub::Config,
     /// For the HTTP server.
@@ -53,11 +58,31 @@ impl Parts {
         check_requests(&settings)?;
         Ok(Self {
             listen: settings.listen,
-            memory: memory_config(&settings),
+            broker: BrokerConfig::new(&settings),
+            on_history_failure: settings.on_history_failure,
             hub,
             warnings: warnings(&settings, &trust, &missing),
             server: server_config(settings, &trust)?,
         })
+    }
+}
+
+/// Which broker, and how it is set up.
+#[derive(Debug)]
+pub(crate) enum BrokerConfig {
+    Memory(memory::Config),
+    /// With its directory.
+    Sqlite(PathBuf, sqlite::Config),
+}
+
+impl BrokerConfig {
+    fn new(settings: &Settings) -> Self {
+        match &settings.broker {
+            BrokerAddress::Memory => Self::Memory(memory_config(settings)),
+            BrokerAddress::Sqlite(directory) => {
+                Self::Sqlite(directory.clone(), sqlite_config(settings))
+            }
+        }
     }
 }
 
@@ -143,9 +168,28 @@ pub(super) const DEVELOPMENT_ISSUER: &str = "https://localhost";
 fn memory_config(settings: &Settings) -> memory::Config {
     let mut config = memory::Config::default();
     config.history_count_max = settings.history_count_max;
-    config.history_bytes_max = settings.history_bytes_max.0;
+    if let Some(bytes) = settings.history_bytes_max {
+        config.history_bytes_max = bytes.0;
+    }
     config.dedupe_window = settings.dedupe_window.0;
     config.dedupe_keys_max = settings.dedupe_keys_max;
+    config
+}
+
+fn sqlite_config(settings: &Settings) -> sqlite::Config {
+    let mut config = sqlite::Config::default();
+    config.durability = settings.durability.0;
+    config.history_count_max = settings.history_count_max as u64;
+    config.history_age_max = settings.history_age_max.0;
+    if let Some(bytes) = settings.history_bytes_max {
+        config.history_bytes_max = bytes.0 as u64;
+    }
+    config.dedupe_window = settings.dedupe_window.0;
+    config.disk_free_min = settings.disk_free_min.0 as u64;
+    config.on_damage = match settings.on_damage {
+        OnDamage::ReadOnly => sqlite::OnDamage::ReadOnly,
+        OnDamage::Refuse => sqlite::OnDamage::Refuse,
+    };
     config
 }
 

@@ -65,6 +65,13 @@ const TIME_UNITS: [(&str, u64); 5] = [
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct ByteCount(pub(crate) usize);
 
+impl ByteCount {
+    /// As many as this machine can count.
+    pub(crate) fn from_u64(bytes: u64) -> Self {
+        Self(usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+}
+
 impl FromStr for ByteCount {
     type Err = InvalidQuantity;
 

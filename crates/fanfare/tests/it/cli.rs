@@ -90,20 +90,20 @@ fn ready_line_is_exact_and_alone() {
 
 #[test]
 fn memory_broker_says_that_it_survives_nothing() {
-    let (hub, _) = Program::serve(&["--dev"]);
+    let (hub, _) = Program::serve(&["--dev", "--broker", "memory"]);
     hub.log_line_that(|line| line.contains("survives nothing"));
 }
 
 #[test]
 fn log_is_plain_text_off_a_terminal_and_json_on_demand() {
     let (hub, _) = Program::serve(&["--dev"]);
-    let line = hub.log_line_that(|line| line.contains("survives nothing"));
+    let line = hub.log_line_that(|line| line.contains("the history is open"));
     assert!(!line.contains('\x1b'), "{line:?}");
 
     let (hub, _) = Program::serve(&["--dev", "--log-format", "json"]);
-    let line = hub.log_line_that(|line| line.contains("survives nothing"));
+    let line = hub.log_line_that(|line| line.contains("the history is open"));
     let line: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["level"], "INFO");
 }
 
 #[test]

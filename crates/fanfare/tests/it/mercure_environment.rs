@@ -48,10 +48,15 @@ fn cf_23_environment_of_a_mercure_hub_gives_the_settings() {
     check(&ended, "subscriptions", "true", &line(3));
     check(&ended, "cors-origin", origins, &line(4));
     check(&ended, "lifetime-max", "600s", &line(5));
+    check(&ended, "broker", "sqlite:/data/fanfare-data", &line(6));
     check(&ended, "history-count-max", "5000", &line(6));
     check(&ended, "heartbeat", "9s", "FANFARE_HEARTBEAT");
     check(&ended, "drain", "1h", "command line");
-    for part in ["GLOBAL_OPTIONS", "MERCURE_LICENSE", "survives a restart"] {
+    for part in [
+        "GLOBAL_OPTIONS",
+        "MERCURE_LICENSE",
+        "mercure.db are not read",
+    ] {
         assert!(ended.stderr.contains(part), "no {part} in {}", ended.stderr);
     }
     assert!(!format!("{ended:?}").contains("theirs"), "{ended:?}");

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 /// However slow the machine is, what takes longer than this does not happen.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -15,6 +16,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// A process that is killed when dropped.
 pub(crate) struct Program {
     child: Child,
+    /// Where it runs, and keeps what it keeps.
+    _folder: Option<TempDir>,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
 }
@@ -61,13 +64,16 @@ pub(crate) fn fanfare(arguments: &[&str]) -> Ended {
 
 /// Runs `fanfare` with `input` at its stdin, until it ends.
 pub(crate) fn fanfare_reading(input: &str, arguments: &[&str]) -> Ended {
-    Program::spawn(command(arguments), input).wait()
+    let (command, folder) = command(arguments);
+    Program::spawn(command, Some(folder), input).wait()
 }
 
-fn command(arguments: &[&str]) -> Command {
+/// The program, in a folder of its own: whatever it keeps by default, no other test has.
+fn command(arguments: &[&str]) -> (Command, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
-    command.args(arguments).env_clear();
-    command
+    command.args(arguments).env_clear().current_dir(&folder);
+    (command, folder)
 }
 
 impl Program {
@@ -78,16 +84,16 @@ impl Program {
 
     /// Starts `fanfare` with nothing in its environment but `variables`.
     pub(crate) fn start_with(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let mut command = command(arguments);
+        let (mut command, folder) = command(arguments);
         command.envs(variables.iter().copied());
-        Self::spawn(command, "")
+        Self::spawn(command, Some(folder), "")
     }
 
     /// Starts what a person would paste into a shell.
     pub(crate) fn paste(line: &str) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", line]);
-        Self::spawn(shell, "")
+        Self::spawn(shell, None, "")
     }
 
     /// Starts a hub on a free port, waits until it is ready, and returns its URL.
@@ -98,7 +104,7 @@ impl Program {
         (program, url)
     }
 
-    fn spawn(mut command: Command, input: &str) -> Self {
+    fn spawn(mut command: Command, folder: Option<TempDir>, input: &str) -> Self {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -110,6 +116,7 @@ impl Program {
         let stderr = lines(child.stderr.take().unwrap());
         Self {
             child,
+            _folder: folder,
             stdout,
             stderr,
         }

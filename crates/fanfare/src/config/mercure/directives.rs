@@ -1,6 +1,7 @@
 //! Mercure's directives (§5.1 of its Caddyfile), each as the setting of ours that means the same.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use url::Url;
 
@@ -210,11 +211,12 @@ fn compatibility(
 /// CF-15, CF-16: `transport bolt { … }` and `transport local`.
 fn transport(directive: &Directive, translation: &mut Translation) -> Result<(), InvalidSetting> {
     let source = source(directive);
-    let mut size = None;
+    let (mut size, mut path) = (None, None);
     for option in &directive.block {
         match option.name.as_str() {
             "size" => size = Some(one(option)?),
-            "path" | "bucket_name" | "cleanup_frequency" => {}
+            "path" => path = Some(one(option)?),
+            "bucket_name" | "cleanup_frequency" => {}
             unknown => {
                 let known = ["bucket_name", "cleanup_frequency", "path", "size"];
                 return Err(InvalidSetting::UnknownDirective {
@@ -225,7 +227,7 @@ fn transport(directive: &Directive, translation: &mut Translation) -> Result<(),
             }
         }
     }
-    keep(one(directive)?, size, &source, translation)
+    keep(one(directive)?, path, size, &source, translation)
 }
 
 /// CF-17: `bolt://PATH?size=N`, `local://local`.
@@ -240,23 +242,31 @@ pub(super) fn transport_url(
     })?;
     let mut pairs = url.query_pairs();
     let size = pairs.find(|(name, _)| name == "size");
+    // `bolt://file.db` has its relative path where a host would be.
+    let path = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
     keep(
         url.scheme(),
+        Some(&path),
         size.as_ref().map(|(_, size)| &**size),
         source,
         translation,
     )
 }
 
-/// Keeps events in memory, as many as `size` says; that they were kept on disk is said aloud.
+/// Keeps events where the old database is, as many as `size` says; that the old ones are not read
+/// is said aloud.
 fn keep(
     transport: &str,
+    path: Option<&str>,
     size: Option<&str>,
     source: &Source,
     translation: &mut Translation,
 ) -> Result<(), InvalidSetting> {
     match transport {
-        "local" => return Ok(()),
+        "local" => {
+            translation.set("broker", ["memory"], source);
+            return Ok(());
+        }
         "bolt" => {}
         other => {
             return Err(InvalidSetting::Directive {
@@ -265,9 +275,13 @@ fn keep(
             });
         }
     }
+    let path = Path::new(path.unwrap_or_default());
+    let data = path.with_file_name("fanfare-data");
+    let broker = format!("sqlite:{}", data.display());
+    translation.set("broker", [broker.as_str()], source);
     translation.warn(format!(
-        "{source}: events are kept in memory only, not in a file: none of them survives a restart \
-         yet, and those in an old mercure.db are not read"
+        "{source}: events are kept in {}; those in an old mercure.db are not read",
+        data.display()
     ));
     // Zero means no limit there. Here bytes are limited in any case, so the default may stay.
     if let Some(size) = size.filter(|size| !is_zero(size)) {

@@ -41,6 +41,7 @@ fn cf_23_variables_of_the_image() {
             ("publisher-jwt-key", "p", "MERCURE_PUBLISHER_JWT_KEY"),
             ("subscriber-jwt-alg", "HS512", "MERCURE_SUBSCRIBER_JWT_ALG"),
             ("subscriber-jwt-key", "s", "MERCURE_SUBSCRIBER_JWT_KEY"),
+            ("broker", "sqlite:fanfare-data", "MERCURE_TRANSPORT_URL"),
             ("history-count-max", "9", "MERCURE_TRANSPORT_URL"),
             (
                 "issuer",

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use clap::FromArgMatches;
 
+use crate::config::{BrokerConfig, OnHistoryFailure};
+
 use super::{Parts, Unfit};
 use crate::config::{Settings, table};
 
@@ -26,8 +28,13 @@ fn defaults_are_those_of_the_parts() {
     let parts = with_keys(&[]);
     let hub = fanfare_hub::Config::default();
     assert_eq!(format!("{:?}", parts.hub), format!("{hub:?}"));
-    let memory = fanfare_broker::memory::Config::default();
-    assert_eq!(format!("{:?}", parts.memory), format!("{memory:?}"));
+    let BrokerConfig::Sqlite(directory, history) = parts.broker else {
+        panic!("{:?}", parts.broker);
+    };
+    assert_eq!(directory.to_str(), Some("fanfare-data"));
+    let expected = fanfare_sqlite::Config::default();
+    assert_eq!(format!("{history:?}"), format!("{expected:?}"));
+    assert_eq!(parts.on_history_failure, OnHistoryFailure::Exit);
     let mut server = parts.server;
     assert!(server.publisher.take().is_some());
     assert!(server.subscriber.take().is_some());
@@ -55,10 +62,6 @@ fn every_setting_reaches_its_part() {
         "--ring-bytes-max=18MiB",
         "--ring-records-max=19",
         "--stream-bytes-max=20KiB",
-        "--history-count-max=21",
-        "--history-bytes-max=22MiB",
-        "--dedupe-window=32s",
-        "--dedupe-keys-max=33",
         "--unknown-cursor=all",
         "--connections-max=23",
         "--head-timeout=24s",
@@ -81,10 +84,6 @@ fn every_setting_reaches_its_part() {
     assert_eq!((hub.subscribers_max, hub.shards), (15, 17));
     assert_eq!((hub.ring_bytes_max, hub.ring_records_max), (18 << 20, 19));
     assert_eq!(hub.stream_bytes_max, 20 << 10);
-    assert_eq!(parts.memory.history_count_max, 21);
-    assert_eq!(parts.memory.history_bytes_max, 22 << 20);
-    assert_eq!(parts.memory.dedupe_window, seconds(32));
-    assert_eq!(parts.memory.dedupe_keys_max, 33);
     assert_eq!(hub.unknown_cursor, fanfare_hub::UnknownCursor::All);
     let server = parts.server;
     assert!(server.anonymous && !server.retry_hint && server.dev.is_none());
@@ -289,4 +288,51 @@ fn what_may_not_be_meant_is_said() {
     assert_eq!(warnings(&issuer), 1, "what tokens must name");
     let key = format!("--publisher-jwt-key={KEY}");
     assert_eq!(warnings(&[&key, "--anonymous", "--cors-origin=*"]), 1);
+}
+
+#[test]
+fn every_setting_of_the_memory_broker_reaches_it() {
+    let parts = with_keys(&[
+        "--broker=memory",
+        "--history-count-max=21",
+        "--history-bytes-max=22MiB",
+        "--dedupe-window=32s",
+        "--dedupe-keys-max=33",
+    ]);
+    let BrokerConfig::Memory(memory) = parts.broker else {
+        panic!("{:?}", parts.broker);
+    };
+    assert_eq!(memory.history_count_max, 21);
+    assert_eq!(memory.history_bytes_max, 22 << 20);
+    assert_eq!(memory.dedupe_window, Duration::from_secs(32));
+    assert_eq!(memory.dedupe_keys_max, 33);
+}
+
+#[test]
+fn every_setting_of_a_history_reaches_it() {
+    let parts = with_keys(&[
+        "--broker=sqlite:/var/lib/fanfare",
+        "--durability=interval:250",
+        "--history-max-events=21",
+        "--history-max-age=2d",
+        "--history-max-bytes=22MiB",
+        "--dedupe-window=32s",
+        "--disk-free-min=0",
+        "--on-damage=refuse",
+        "--on-history-failure=stay",
+    ]);
+    assert_eq!(parts.on_history_failure, OnHistoryFailure::Stay);
+    let BrokerConfig::Sqlite(directory, history) = parts.broker else {
+        panic!("{:?}", parts.broker);
+    };
+    assert_eq!(directory.to_str(), Some("/var/lib/fanfare"));
+    let mut expected = fanfare_sqlite::Config::default();
+    expected.durability = fanfare_sqlite::Durability::Interval(Duration::from_millis(250));
+    expected.history_count_max = 21;
+    expected.history_age_max = Duration::from_secs(2 * 86_400);
+    expected.history_bytes_max = 22 << 20;
+    expected.dedupe_window = Duration::from_secs(32);
+    expected.disk_free_min = 0;
+    expected.on_damage = fanfare_sqlite::OnDamage::Refuse;
+    assert_eq!(format!("{history:?}"), format!("{expected:?}"));
 }

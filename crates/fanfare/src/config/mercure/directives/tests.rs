@@ -220,31 +220,41 @@ fn cf_14_compatibility_needs_no_switch() {
 }
 
 #[test]
-fn cf_15_bolt_is_kept_in_memory_and_said_to_be() {
+fn cf_15_bolt_is_kept_beside_the_old_database() {
     check(
         "transport bolt {\npath /data/mercure.db\nsize 5000\ncleanup_frequency 0.3\n}",
-        &[("history-count-max", &["5000"])],
+        &[
+            ("broker", &["sqlite:/data/fanfare-data"]),
+            ("history-count-max", &["5000"]),
+        ],
         1,
     );
-    check("transport bolt {\nsize 0\n}", &[], 1);
-    check("transport bolt", &[], 1);
+    let here = ("broker", &["sqlite:fanfare-data"] as &[&str]);
+    check("transport bolt {\nsize 0\n}", &[here], 1);
+    check("transport bolt", &[here], 1);
     assert!(translated("transport redis").is_err());
 }
 
 #[test]
 fn cf_16_local_is_the_memory() {
-    check("transport local", &[], 0);
+    check("transport local", &[("broker", &["memory"])], 0);
 }
 
 #[test]
 fn cf_17_transport_urls() {
     check(
         "transport_url bolt:///data/mercure.db?size=7&cleanup_frequency=0.5",
-        &[("history-count-max", &["7"])],
+        &[
+            ("broker", &["sqlite:/data/fanfare-data"]),
+            ("history-count-max", &["7"]),
+        ],
         1,
     );
-    check("transport_url bolt://mercure.db", &[], 1);
-    check("transport_url local://local", &[], 0);
+    let here = ("broker", &["sqlite:fanfare-data"] as &[&str]);
+    check("transport_url bolt://mercure.db", &[here], 1);
+    let inside = ("broker", &["sqlite:data/fanfare-data"] as &[&str]);
+    check("transport_url bolt://data/mercure.db", &[inside], 1);
+    check("transport_url local://local", &[("broker", &["memory"])], 0);
     let source = Source::Variable("MERCURE_TRANSPORT_URL".to_owned());
     for bad in ["redis://user:secret@host", "mercure.db", "bolt"] {
         let refused = transport_url(bad, &source, &mut Translation::default());

@@ -1,0 +1,396 @@
+//! The thread that writes: takes all that waits, commits it at once, then tells everybody (§5.4).
+
+mod append;
+mod fault;
+mod trim;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fanfare_broker::{Bounds, Epoch, Lineage, Publication, PublishError, Topic};
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use self::append::Stage;
+use self::fault::{At, Fault};
+use crate::config::{Config, Durability};
+use crate::database::sql;
+use crate::lock::Lock;
+use crate::queue::{Job, Outcomes, Queue, RETRY, Reply, Taken};
+use crate::row::{Now, number};
+use crate::shared::{Condition, Shared};
+use crate::trim_clock::TrimClock;
+use crate::wal::Wal;
+
+/// What the writer knows of the history without asking: what the last commit left.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Head {
+    /// The offset that comes next.
+    pub(crate) next: u64,
+    /// The newest record's total and time.
+    pub(crate) total: u64,
+    pub(crate) ts_ms: u64,
+    /// The first retained offset, and the total just before it.
+    pub(crate) floor: u64,
+    pub(crate) floor_total: u64,
+    /// When the record at the floor was stored, once that was looked up.
+    pub(crate) floor_ts_ms: Option<u64>,
+    /// The first offset that may still have a row: blocks are deleted as a whole.
+    pub(crate) purged: u64,
+}
+
+/// The thread that writes, and all that it owns.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) connection: Connection,
+    pub(crate) directory: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) head: Head,
+    pub(crate) lineage: Arc<Lineage>,
+    /// The epoch of this run, begun by its first record (U11).
+    pub(crate) epoch: Epoch,
+    pub(crate) begun: bool,
+    pub(crate) topics: Topics,
+    pub(crate) clock: TrimClock,
+    pub(crate) wal: Wal,
+    /// When the disk was last asked how much room it has.
+    pub(crate) room_asked_at: Option<Instant>,
+    /// When what was committed without a flush must be flushed.
+    pub(crate) sync_at: Option<Instant>,
+    /// [`Head::purged`] when it was last looked whether pages can be given back.
+    pub(crate) purged_seen: u64,
+    /// The data directory; released when the connection is closed.
+    pub(crate) _lock: Lock,
+}
+
+/// Topics that were written to lately: their name in the index, and the last block that they are
+/// in.
+pub(crate) type Topics = HashMap<Topic, (i64, Option<u64>)>;
+
+impl Writer {
+    /// Writes until the queue is closed.
+    pub(crate) fn run(mut self) {
+        loop {
+            let now = Now::read();
+            match self.queue.take(self.due(now.instant), now.instant) {
+                Taken::Jobs(jobs) => self.store(jobs),
+                Taken::Due => self.tend(Now::read()),
+                Taken::Closed => break,
+            }
+            self.checkpoint();
+        }
+        self.finish();
+    }
+
+    /// When something has to be done though nobody publishes.
+    fn due(&self, now: Instant) -> Option<Instant> {
+        match self.shared.condition() {
+            Condition::Failed(_) | Condition::ReadOnly(_) => None,
+            Condition::Full(_) => Some(now + TICK),
+            Condition::Ready if self.exceeds_limits() || self.has_spare_pages() => Some(now),
+            Condition::Ready => {
+                let ages = !self.config.history_age_max.is_zero();
+                let retained = self.head.floor < self.head.next;
+                let tick = (ages && retained).then(|| now + TICK);
+                [self.sync_at, tick].into_iter().flatten().min()
+            }
+        }
+    }
+
+    /// Does what is due by time: flushes, trims, looks whether there is room again.
+    fn tend(&mut self, now: Now) {
+        if !self.may_write(now) {
+            return;
+        }
+        if let Err(fault) = self.commit(Vec::new(), now) {
+            self.fail(&fault);
+        }
+    }
+
+    /// Stores all of `jobs` in one transaction, or none.
+    fn store(&mut self, jobs: Vec<Job>) {
+        let now = Now::read();
+        if !self.may_write(now) {
+            let refusal = self.refusal();
+            for job in jobs {
+                job.reply.refuse(&refusal);
+            }
+            return;
+        }
+        let (batches, replies): (Vec<_>, Vec<_>) =
+            jobs.into_iter().map(|job| (job.batch, job.reply)).unzip();
+        match self.commit(batches, now) {
+            Ok(outcomes) => answer(replies, outcomes),
+            Err(fault) => {
+                let answer = fault.answer();
+                self.fail(&fault);
+                for reply in replies {
+                    reply.refuse(&answer);
+                }
+            }
+        }
+    }
+
+    /// One transaction; after it, everybody knows (W8). Without publications it only tidies up.
+    fn commit(&mut self, batches: Vec<Vec<Publication>>, now: Now) -> Result<Vec<Outcomes>, Fault> {
+        let flushed = self.raise(now.instant).map_err(At::Begin.fault())?;
+        let staged = self.transaction(batches, now, flushed);
+        if flushed && matches!(self.config.durability, Durability::Interval(_)) {
+            // Outside a transaction; the next commits are not flushed again.
+            self.pragma("synchronous", "NORMAL")
+                .map_err(At::Begin.fault())?;
+        }
+        let stage = match staged {
+            Ok(stage) => stage,
+            Err(fault) => {
+                // Its blocks may be rolled back.
+                self.topics.clear();
+                return Err(fault);
+            }
+        };
+        self.note_flush(flushed, !stage.records.is_empty(), now.instant);
+        let trimmed = stage.head.floor != self.head.floor;
+        self.head = stage.head;
+        self.lineage = stage.lineage;
+        self.begun = stage.begun;
+        if self.topics.len() > TOPICS_MAX {
+            self.topics.clear();
+        }
+        if !stage.records.is_empty() || trimmed {
+            self.shared.committed(stage.records, self.bounds());
+        }
+        Ok(stage.outcomes)
+    }
+
+    fn transaction(
+        &mut self,
+        batches: Vec<Vec<Publication>>,
+        now: Now,
+        flushed: bool,
+    ) -> Result<Stage, Fault> {
+        self.execute(sql::BEGIN).map_err(At::Begin.fault())?;
+        let staged = self.stage(batches, now, flushed);
+        let staged = match staged {
+            Ok(stage) => match self.execute(sql::COMMIT) {
+                Ok(()) => Ok(stage),
+                Err(error) => Err(At::Commit.fault()(error)),
+            },
+            Err(error) => Err(At::Body.fault()(error)),
+        };
+        if staged.is_err() && !self.connection.is_autocommit() {
+            // What rolled back by itself is not rolled back again.
+            _ = self.execute("ROLLBACK");
+        }
+        staged
+    }
+
+    /// What goes between BEGIN and COMMIT.
+    fn stage(
+        &mut self,
+        batches: Vec<Vec<Publication>>,
+        now: Now,
+        flushed: bool,
+    ) -> rusqlite::Result<Stage> {
+        let mut stage = self.append(batches, now)?;
+        let inserted = stage.records.len();
+        self.trim(&mut stage, inserted, now)?;
+        if flushed && matches!(self.config.durability, Durability::Interval(_)) {
+            let head = number(stage.head.next - 1);
+            self.connection
+                .prepare_cached(sql::UPDATE_SYNCED)?
+                .execute([head])?;
+        }
+        Ok(stage)
+    }
+
+    /// Makes the coming commit one that is flushed, if it has to be (W10).
+    fn raise(&mut self, now: Instant) -> rusqlite::Result<bool> {
+        match self.config.durability {
+            Durability::Always => Ok(true),
+            Durability::Never => Ok(false),
+            Durability::Interval(_) if self.sync_at.is_some_and(|due| due <= now) => {
+                self.pragma("synchronous", "FULL")?;
+                Ok(true)
+            }
+            Durability::Interval(_) => Ok(false),
+        }
+    }
+
+    /// A flushed commit covers all before it; one that is not has to be covered in time.
+    fn note_flush(&mut self, flushed: bool, wrote: bool, now: Instant) {
+        let Durability::Interval(interval) = self.config.durability else {
+            return;
+        };
+        if flushed {
+            self.sync_at = None;
+        } else if wrote {
+            self.sync_at.get_or_insert(now + interval);
+        }
+    }
+
+    /// Whether anything may be written now; asks the disk about once a second (F7).
+    fn may_write(&mut self, now: Now) -> bool {
+        let condition = self.shared.condition();
+        if matches!(condition, Condition::Failed(_) | Condition::ReadOnly(_)) {
+            return false;
+        }
+        let asked = |at: Instant| now.instant.saturating_duration_since(at) < TICK;
+        if self.room_asked_at.is_some_and(asked) {
+            return condition == Condition::Ready;
+        }
+        self.room_asked_at = Some(now.instant);
+        if let Some(why) = self.lacks_room() {
+            if condition == Condition::Ready {
+                self.set_full(why);
+            }
+            return false;
+        }
+        if condition != Condition::Ready {
+            return self.recovers();
+        }
+        true
+    }
+
+    /// Why the disk has too little room, if so.
+    fn lacks_room(&self) -> Option<String> {
+        let disk_free_min = self.config.disk_free_min;
+        if disk_free_min == 0 {
+            return None;
+        }
+        let status = rustix::fs::statvfs(&self.directory).ok()?;
+        let free = status.f_bavail.saturating_mul(status.f_frsize);
+        (free < disk_free_min).then(|| {
+            format!("the disk has {free} bytes free, fewer than the {disk_free_min} that are kept")
+        })
+    }
+
+    /// Whether a trial commit goes through, now that there may be room again.
+    fn recovers(&mut self) -> bool {
+        let head = number(self.head.next - 1);
+        let trial = self
+            .connection
+            .execute(sql::UPDATE_SYNCED, [head])
+            .and_then(|_| self.wal.truncate(&self.connection));
+        match trial {
+            Ok(()) => {
+                tracing::info!("the disk has room again: publications are stored");
+                self.shared.set_condition(Condition::Ready);
+                true
+            }
+            Err(error) => {
+                let fault = At::Body.fault()(error);
+                if !fault.is_full() {
+                    self.fail(&fault);
+                }
+                false
+            }
+        }
+    }
+
+    fn refusal(&self) -> PublishError {
+        match self.shared.condition() {
+            Condition::Full(_) => PublishError::Full,
+            Condition::Ready | Condition::Failed(_) | Condition::ReadOnly(_) => {
+                PublishError::Unavailable { retry_after: RETRY }
+            }
+        }
+    }
+
+    /// Takes the road that §5.7 names for `fault`.
+    fn fail(&mut self, fault: &Fault) {
+        if fault.is_full() {
+            self.set_full("the disk is full".to_owned());
+        } else if fault.is_busy() {
+            tracing::error!("another process writes this database; nothing was stored: {fault}");
+        } else {
+            tracing::error!("the history cannot be written any more: {fault}");
+            // Never another write: SQLite would go on as if nothing had happened (F4).
+            let _ = self
+                .connection
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            self.shared.set_condition(Condition::Failed(format!(
+                "the history cannot be written: {fault}"
+            )));
+        }
+    }
+
+    fn set_full(&self, why: String) {
+        tracing::error!("nothing is stored until there is room: {why}");
+        self.shared.set_condition(Condition::Full(why));
+    }
+
+    fn checkpoint(&mut self) {
+        if self.shared.condition() != Condition::Ready {
+            return;
+        }
+        let idle = self.queue.is_empty();
+        let done = self.wal.checkpoint_if_due(&self.connection, idle);
+        let done = done.and_then(|()| if idle { self.give_back() } else { Ok(()) });
+        if let Err(error) = done {
+            // What was stored is safe in the log (F5, F6).
+            self.fail(&At::Body.fault()(error));
+        }
+    }
+
+    /// The orderly end (U10): flushed, marked clean, and all of it in one file.
+    fn finish(mut self) {
+        if self.shared.condition() == Condition::Ready {
+            let ended = self
+                .pragma("synchronous", "FULL")
+                .and_then(|()| self.execute(sql::UPDATE_CLEAN))
+                .and_then(|()| self.wal.truncate(&self.connection));
+            if let Err(error) = ended {
+                self.fail(&At::Body.fault()(error));
+            }
+        }
+        self.shared.close();
+    }
+
+    /// What is retained, as everybody sees it.
+    pub(crate) fn bounds(&self) -> Bounds {
+        bounds(&self.head, &self.lineage)
+    }
+
+    fn execute(&self, text: &str) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(text)?
+            .execute([])
+            .map(|_| ())
+    }
+
+    fn pragma(&self, name: &str, value: &str) -> rusqlite::Result<()> {
+        self.connection.pragma_update(None, name, value)
+    }
+}
+
+/// What is retained according to `head`.
+pub(crate) fn bounds(head: &Head, lineage: &Arc<Lineage>) -> Bounds {
+    Bounds {
+        head: match head.next {
+            1 => None,
+            next => lineage.cursor_at(next - 1),
+        },
+        first: head.floor,
+        lineage: Arc::clone(lineage),
+    }
+}
+
+/// Gives each batch its outcomes, in order.
+fn answer(replies: Vec<Reply>, outcomes: Vec<Outcomes>) {
+    for (reply, outcomes) in replies.into_iter().zip(outcomes) {
+        reply.send(outcomes);
+    }
+}
+
+/// How often something is looked at that changes by time.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Topics that are remembered; past it all are forgotten, and looked up again.
+const TOPICS_MAX: usize = 65_536;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! The SQLite broker from outside.
+#![expect(clippy::unwrap_used, reason = "tests: what does not hold is a panic")]
+
+mod laws;

@@ -1,0 +1,46 @@
+use super::*;
+
+#[test]
+fn brokers_are_read_as_they_are_shown() {
+    for text in [
+        "memory",
+        "sqlite:data",
+        "sqlite:/var/lib/fanfare",
+        "sqlite:a:b",
+    ] {
+        assert_eq!(text.parse::<BrokerAddress>().unwrap().to_string(), text);
+    }
+    let default = "sqlite".parse::<BrokerAddress>().unwrap().to_string();
+    assert_eq!(default, "sqlite:fanfare-data");
+    for bad in ["", "redis", "kafka:data", "memory:", "SQLITE:data"] {
+        assert_eq!(
+            bad.parse::<BrokerAddress>(),
+            Err(InvalidBroker::Unknown),
+            "{bad}"
+        );
+    }
+    let nowhere = "sqlite:".parse::<BrokerAddress>();
+    assert_eq!(nowhere, Err(InvalidBroker::NoDirectory));
+}
+
+#[test]
+fn w10_durabilities_are_read_as_they_are_shown() {
+    let check = |text: &str, shown: &str| {
+        assert_eq!(text.parse::<Durability>().unwrap().to_string(), shown);
+    };
+    check("always", "always");
+    check("never", "never");
+    check("interval", "interval:100ms");
+    check("interval:250", "interval:250ms");
+    check("interval:2s", "interval:2s");
+    for bad in [
+        "",
+        "sometimes",
+        "interval:",
+        "interval:0",
+        "interval:soon",
+        "always:1s",
+    ] {
+        assert_eq!(bad.parse::<Durability>(), Err(InvalidDurability), "{bad}");
+    }
+}
