@@ -34,6 +34,7 @@ mod publish;
 mod authority;
 mod cors;
 mod error;
+mod expires;
 mod form;
 mod health;
 mod metadata;
