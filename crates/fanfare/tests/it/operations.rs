@@ -1,10 +1,13 @@
 //! `/healthz`, `/readyz`, `/metrics`, and the development page.
 
-use fanfare::server::Dev;
+use std::sync::Arc;
 
+use fanfare::server::Dev;
+use fanfare_broker::Health;
 use fanfare_testkit::raw_http::ask;
 
-use crate::fixture::{get, serve};
+use crate::failing_broker::FailingBroker;
+use crate::fixture::{get, serve, serve_broker};
 use crate::program::Program;
 
 #[tokio::test]
@@ -12,6 +15,46 @@ async fn health_and_readiness() {
     let server = serve(|_| {}).await;
     for target in ["/healthz", "/readyz"] {
         assert_eq!(server.get(target).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn w10_readiness_names_the_broker_and_what_may_be_lost() {
+    let broker = Arc::new(FailingBroker::default());
+    let server = serve_broker(broker.clone(), fanfare_hub::Config::default(), |_| {}).await;
+    let why = || "the disk is slow".to_owned();
+    for (health, status, mercure, first) in [
+        (Health::Ready, 200, 200, "ready"),
+        (
+            Health::Degraded { why: why() },
+            200,
+            200,
+            "degraded: the disk is slow",
+        ),
+        (
+            Health::Failed { why: why() },
+            503,
+            503,
+            "failed: the disk is slow",
+        ),
+    ] {
+        *broker.health.lock().unwrap() = Some(health);
+        let answer = server.get("/readyz").await;
+        let lines: Vec<&str> = answer.body.lines().collect();
+        let rest = [
+            "broker: memory",
+            "may be lost: everything, when the process ends",
+        ];
+        assert_eq!(
+            (answer.status, lines[0], &lines[1..]),
+            (status, first, &rest[..])
+        );
+        assert_eq!(server.get("/mercure/health/ready").await.status, mercure);
+        assert_eq!(
+            server.get("/healthz").await.status,
+            200,
+            "the process answers"
+        );
     }
 }
 
