@@ -56,6 +56,20 @@ fn flag_over_variable_over_file_over_default() {
 }
 
 #[test]
+fn development_is_the_last_to_be_asked() {
+    let file = File::new("development", "dev = true\nanonymous = false\n");
+    let variables = [("FANFARE_SUBSCRIPTIONS", "false")];
+    let flags = ["check-config", "--config", file.path()];
+    let ended = fanfare_with(&variables, &flags);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let line = format!("{}, line 2", file.path());
+    check(&ended, "anonymous", "false", &line);
+    check(&ended, "subscriptions", "false", "FANFARE_SUBSCRIPTIONS");
+    check(&ended, "cors-origin", "*", "dev");
+    check(&ended, "publish-origin", "*", "dev");
+}
+
+#[test]
 fn flag_names_the_file_over_the_variable() {
     let file = File::new("flag", "dev = true\n");
     let variables = [("FANFARE_CONFIG", "/nowhere.toml")];
