@@ -238,6 +238,30 @@ fn what_is_published_is_printed() {
 }
 
 #[test]
+fn op_09_history_never_grows_past_its_limits() {
+    for limit in ["--history-count-max=2", "--history-bytes-max=200KiB"] {
+        let flags = ["--dev", "--subscriptions=false", "--ring-bytes-max=1MiB"];
+        let key = format!("--publisher-jwt-key={KEY}");
+        let ring = ["--ring-records-max=1", &key, limit];
+        let (_hub, url) = Program::serve(&[&flags[..], &ring].concat());
+        let token = fanfare(&["token", "--key", KEY, "--publish", "*"]).stdout;
+        let data = "x".repeat(40 << 10);
+        for id in ["1", "2", "3", "4"] {
+            let to = ["--url", &url, "--token", token.trim(), "--id", id];
+            let ended = fanfare(&[&["publish", "t", &data][..], &to].concat());
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        }
+        let arguments = ["subscribe", "t", "--json", "--last-event-id=earliest"];
+        let subscriber = Program::start(&[&arguments[..], &["--url", &url]].concat());
+        // Room is for two of them: a record holds its event and its frame.
+        for id in ["3", "4"] {
+            let event: Value = serde_json::from_str(&subscriber.line()).unwrap();
+            assert_eq!(event["id"], id, "{limit}");
+        }
+    }
+}
+
+#[test]
 fn publish_sends_a_form() {
     let hub = FakeHub::answering(&["HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nx-1"]);
     let ended = fanfare(&[

@@ -318,3 +318,12 @@ fn reference_is_up_to_date() {
         );
     }
 }
+
+/// What enabling the keys of 0.x admits has to be known before (DX-15).
+#[test]
+fn dx_15_reference_says_what_keys_of_0_x_let_in() {
+    let reference = fanfare(&["reference", "configuration"]).stdout;
+    let text = reference.split_whitespace().collect::<Vec<_>>().join(" ");
+    let warning = "also takes 0.x tokens, which need neither `exp` nor `aud`";
+    assert!(text.contains(warning), "{text}");
+}
