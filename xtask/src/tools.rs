@@ -18,7 +18,7 @@ pub(crate) const CURL: Tool = Tool {
     package: "curl",
 };
 
-pub(crate) const ALL: [Tool; 5] = [
+pub(crate) const ALL: [Tool; 6] = [
     CURL,
     Tool {
         program: "chromium",
@@ -35,6 +35,10 @@ pub(crate) const ALL: [Tool; 5] = [
     Tool {
         program: "ip",
         package: "iproute2",
+    },
+    Tool {
+        program: "openssl",
+        package: "openssl",
     },
 ];
 

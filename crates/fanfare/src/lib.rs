@@ -20,6 +20,7 @@ mod routes;
 
 mod greeting;
 mod interest;
+mod journal;
 mod last_event_id;
 mod presence;
 mod subscribe;

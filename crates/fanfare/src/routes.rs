@@ -10,8 +10,8 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS, X_XSS_PROTECTION,
+    ALLOW, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
@@ -76,6 +76,15 @@ pub(crate) fn fault(config: &Config, parts: &Parts) -> Option<Refusal> {
     let target = parts.uri.path_and_query();
     if target.is_some_and(|target| target.as_str().len() > bytes_max) {
         return Some(Refusal::TargetTooLong { bytes_max });
+    }
+    // RFC 9112 §6.1. A proxy in front may not know the coding either, and take its bytes for those
+    // of the next request (S23); and what it unpacks to may have any size (S14).
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = codings
+        .next()
+        .is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if !chunked || codings.next().is_some() {
+        return Some(Refusal::TransferEncoding);
     }
     // With none or two, a proxy in front and we could disagree about the site (RFC 9112 §3.2).
     let hosts = parts.headers.get_all(HOST).iter().count();

@@ -19,6 +19,7 @@ use crate::error::{Denied, InvalidUserId, Refusal, Style};
 use crate::form::Form;
 use crate::greeting::{come_back, first_bytes, is_event_source, stream_head};
 use crate::interest::{self, Wanted};
+use crate::journal;
 use crate::last_event_id::Presented;
 use crate::presence::Holder;
 use crate::protocol_string;
@@ -203,10 +204,15 @@ impl Server {
         let presented = Presented::of(&parts.headers, form, dialect)?;
         subscription.last_event_id.clone_from(&presented.id);
 
+        let told = journal::wanted().then(|| wanted.clone());
         let guest = self.guest(parts, wanted, grant.as_ref())?;
         let id = guest.as_ref().map(fanfare_hub::Guest::id);
         subscription.guest = guest;
         let admission = self.seat(subscription, dialect, id).await?;
+        if let Some(wanted) = told {
+            let subscriber = id.and_then(|id| self.presence.subscriber(id));
+            journal::subscribed(parts, subscriber, presented.id.as_ref(), &wanted);
+        }
         let resumed = admission.resumed_after().or(presented.answer());
         Ok(Accepted {
             head: stream_head(route, parts, resumed.as_ref()),

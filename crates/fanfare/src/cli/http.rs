@@ -22,7 +22,7 @@ use super::output::printable;
 /// Where a hub is, and as whom to speak to it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Peer {
-    /// The hub's URL [default: http://127.0.0.1:3000]
+    /// The hub's URL, with its path if that is unusual [default: http://127.0.0.1:3000]
     #[arg(long, value_name = "URL", env = "FANFARE_URL")]
     pub(super) url: Option<HubUrl>,
 

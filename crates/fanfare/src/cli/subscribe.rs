@@ -17,8 +17,21 @@ use super::retry::Retry;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Topics; or the whole URL of a stream, if it is the only one and --url is not given
-    #[arg(required = true, value_name = "URL|TOPIC")]
+    #[arg(value_name = "URL|TOPIC")]
+    #[arg(required_unless_present_any = ["exact", "patterns"])]
     topics: Vec<String>,
+
+    /// Instead of topics, a matcher of Mercure 1.0: exactly this topic, or `*`; may be repeated
+    #[arg(long = "match", value_name = "TOPIC", conflicts_with = "topics")]
+    exact: Vec<String>,
+
+    /// The same for topics that fit a URL Pattern, such as `https://example.com/books/:id`
+    #[arg(
+        long = "match-urlpattern",
+        value_name = "PATTERN",
+        conflicts_with = "topics"
+    )]
+    patterns: Vec<String>,
 
     #[command(flatten)]
     peer: Peer,
@@ -43,15 +56,18 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     wait(source.print())
 }
 
-fn url_of(args: &Args) -> Result<HubUrl, super::http::InvalidHubUrl> {
+fn url_of<'a>(args: &'a Args) -> Result<HubUrl, super::http::InvalidHubUrl> {
     if let ([url], None) = (args.topics.as_slice(), &args.peer.url)
         && (url.starts_with("http://") || url.starts_with("https://"))
     {
         return url.parse();
     }
-    let topics = args.topics.iter().map(|topic| ("topic", topic.as_str()));
-    // A gap is told by an event, so that it can be printed (SRV-15).
-    let query = topics.chain([("gap", "1")]);
+    let named = |name, values: &'a [String]| values.iter().map(move |it| (name, it.as_str()));
+    let query = named("topic", &args.topics)
+        .chain(named("match", &args.exact))
+        .chain(named("match_urlpattern", &args.patterns))
+        // A gap is told by an event, so that it can be printed (SRV-15).
+        .chain([("gap", "1")]);
     let hub = args.peer.url.clone().unwrap_or_default();
     Ok(hub.route("/.well-known/mercure").with_query(query))
 }

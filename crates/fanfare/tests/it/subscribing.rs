@@ -71,6 +71,20 @@ async fn srv_05_every_stream_begins_with_a_retry_of_its_own() {
 }
 
 #[tokio::test]
+async fn op_17_no_event_gets_a_retry_that_its_publisher_did_not_give() {
+    let server = serve(|config| config.retry_hint = true).await;
+    let (_, mut peer) = server.stream(&format!("{HUB}?topic=t"), "").await;
+    let first = peer.read_chunk().await;
+    assert!(first.starts_with(":\nretry: "), "{first}");
+    server.publish("topic=t&id=1&data=x").await;
+    assert_eq!(peer.read_chunk().await, "id: 1\ndata: x\n\n");
+    server.publish("topic=t&id=2&data=x&retry=0").await;
+    assert_eq!(peer.read_chunk().await, "id: 2\ndata: x\n\n");
+    server.publish("topic=t&id=3&data=x&retry=9").await;
+    assert_eq!(peer.read_chunk().await, "retry: 9\nid: 3\ndata: x\n\n");
+}
+
+#[tokio::test]
 async fn d0_s1_no_topic_is_400() {
     let server = serve(|_| {}).await;
     for target in [
