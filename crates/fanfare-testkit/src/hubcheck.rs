@@ -10,14 +10,38 @@
     reason = "who reads a run picks the lines that concern it"
 )]
 
+mod check;
+mod error;
+mod gate;
+mod http;
+mod hub;
 mod judge;
 mod line;
+mod owed;
+mod plan;
+mod process;
+mod publisher;
+mod reader;
+mod recorder;
+pub mod recording;
 mod selector;
+mod standing;
+mod subscriber;
 mod tamper;
+mod token;
+mod torture;
+mod valve;
 mod verdict;
 
+pub use check::{Check, Run};
+pub use error::CheckError;
+pub use hub::{Credentials, Hub};
 pub use judge::judge;
 pub use line::{EventKey, Line, Outcome, Payload};
+pub use plan::Plan;
+pub use process::{HubProcess, HubProgram, free_address};
 pub use selector::Selector;
+pub use standing::{restart_then_resume, resume_in_long_history};
 pub use tamper::{Objection, Tampering};
+pub use torture::{Report, Torture};
 pub use verdict::{Finding, Tally, Verdict, Verdicts, Witness};
