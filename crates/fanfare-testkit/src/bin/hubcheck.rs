@@ -293,7 +293,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<fanfare_testkit::hubcheck::Line>> {
 fn report(verdicts: &Verdicts, json: Option<&Path>) -> anyhow::Result<bool> {
     say(&verdicts.to_string());
     if let Some(path) = json {
-        let text = serde_json::to_string_pretty(verdicts)?;
+        let text = format!("{:#}\n", verdicts.to_json());
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(verdicts.is_clean())

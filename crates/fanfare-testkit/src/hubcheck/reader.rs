@@ -43,14 +43,13 @@ impl FinalHistory {
                 gap_events: false,
             },
         };
-        let answered = reader.read(from)?;
-        match &answered.read {
-            Line::Read {
-                answered: Some(answered),
-                ..
-            } if answered != from && from != EARLIEST => reader.read(EARLIEST),
-            _ => Ok(answered),
+        let (stream, answered) = reader.open(from)?;
+        let is_known = answered.as_ref().is_none_or(|answered| answered == from);
+        if is_known || from == EARLIEST {
+            return reader.read(from, stream, answered);
         }
+        let (stream, answered) = reader.open(EARLIEST)?;
+        reader.read(EARLIEST, stream, answered)
     }
 
     fn len(&self) -> u64 {
@@ -85,9 +84,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&self, from: &str) -> io::Result<FinalHistory> {
+    fn read(
+        &self,
+        from: &str,
+        mut stream: Stream,
+        answered: Option<String>,
+    ) -> io::Result<FinalHistory> {
         let mut decoder = decoder(Some(from));
-        let (mut stream, answered) = self.open(from)?;
         let mut history = FinalHistory {
             read: Line::Read {
                 from: from.to_owned(),

@@ -78,10 +78,9 @@ impl Tampering {
             Self::DropHistory => Verdict::Lost,
             Self::DropEvent => Verdict::Gap,
             Self::SwapHistory | Self::SwapEvents => Verdict::Reorder,
-            Self::DoubleHistory | Self::DoubleEvent => Verdict::Double,
-            Self::DropInvoke | Self::ForgeHistory | Self::ForgeId | Self::ForgeRefusal => {
-                Verdict::Phantom
-            }
+            // An id is a place: under two of them it is there twice.
+            Self::DoubleHistory | Self::DoubleEvent | Self::ForgeId => Verdict::Double,
+            Self::DropInvoke | Self::ForgeHistory | Self::ForgeRefusal => Verdict::Phantom,
             Self::ForgeGap => Verdict::FalseGap,
             Self::ForgeDelivery => Verdict::Leak,
             Self::Delay => Verdict::Stale,

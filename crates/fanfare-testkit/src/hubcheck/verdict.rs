@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::line::EventKey;
 
@@ -16,7 +17,7 @@ pub enum Verdict {
     Lost,
     /// Present, although refused, never published, or not as it was published.
     Phantom,
-    /// One event at two places.
+    /// One event at two places, or under two ids.
     Double,
     /// Two subscribers disagree on a pair of events, or a worker's numbers go back.
     Reorder,
@@ -124,6 +125,18 @@ impl Verdicts {
     #[must_use]
     pub fn count(&self, verdict: Verdict) -> u64 {
         self.findings.get(&verdict).map_or(0, |found| found.count)
+    }
+
+    /// The report as JSON: every verdict with its count, its witness if there is one, and the
+    /// tally.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let verdicts = Verdict::ALL.map(|verdict| {
+            let found = self.findings.get(&verdict);
+            let (count, witness) = (self.count(verdict), found.map(|found| &found.witness));
+            json!({"verdict": verdict, "count": count, "witness": witness})
+        });
+        json!({"clean": self.is_clean(), "verdicts": verdicts, "tally": self.tally})
     }
 
     /// Adds what another run gave; of witnesses the smaller stays.

@@ -18,6 +18,7 @@ mod dialects;
 mod draining;
 mod fixture;
 mod http2;
+mod hubcheck;
 mod lanes;
 mod limits;
 mod mercure_environment;

@@ -95,7 +95,7 @@ fn find_phantoms_and_doubles(books: &Books<'_>, verdicts: &mut Verdicts) {
                 "{key} was acknowledged as {id}, and is in the final history as {}",
                 stored.id
             );
-            verdicts.object(Verdict::Phantom, None, [key], says);
+            verdicts.object(Verdict::Double, None, [key], says);
         }
     }
 }

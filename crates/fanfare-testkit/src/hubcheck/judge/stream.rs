@@ -112,10 +112,10 @@ impl Follower<'_, '_> {
         let stored = place.and_then(|place| self.books.history.get(*place));
         if let Some(stored) = stored.filter(|stored| stored.id != id) {
             let says = format!(
-                "{key} was delivered as {id}, and is in history as {}",
+                "{key} was delivered as {id}, and is in the final history as {}",
                 stored.id
             );
-            self.object(Verdict::Phantom, [key], says);
+            self.object(Verdict::Double, [key], says);
         }
     }
 

@@ -211,6 +211,20 @@ fn h3_double() {
 }
 
 #[test]
+fn h3_double_under_two_ids() {
+    let twice = |line: &str| {
+        let mut run = run(&format!("sub 0 * -\n connect 0 - -\n send 1.1\n {line}\n"));
+        let payload = payload("1.1");
+        let id = "elsewhere".to_owned();
+        run.push(Line::History { id, payload });
+        judge(&run).count(Verdict::Double)
+    };
+    assert_eq!(twice("ok 1.1"), 1);
+    assert_eq!(twice("get 0 1.1"), 1);
+    assert_eq!(twice("unknown 1.1"), 0);
+}
+
+#[test]
 fn h3_reorder_of_a_workers_numbers() {
     check(
         &format!("{THREE} has 1.2\n has 1.1\n has 1.3\n"),
