@@ -19,6 +19,7 @@ mod draining;
 mod fixture;
 mod http2;
 mod journal;
+mod hubcheck;
 mod lanes;
 mod limits;
 mod mercure_environment;
