@@ -7,7 +7,7 @@ use fanfare_broker::{Audience, Form, Publication, Record, Selectors, Topic, Topi
 use slab::Slab;
 
 use crate::index::{GroupId, Index};
-use crate::subscription::GapSignal;
+use crate::subscription::{GapSignal, Heartbeat};
 use crate::wheel::Tick;
 
 /// What subscribers of one group have in common.
@@ -19,6 +19,7 @@ pub(crate) struct Kind {
     pub(crate) hidden: Selectors,
     pub(crate) form: Form,
     pub(crate) gap_signal: GapSignal,
+    pub(crate) heartbeat: Heartbeat,
 }
 
 impl Kind {

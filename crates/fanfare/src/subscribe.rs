@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use axum::body::Body;
 use bytes::Bytes;
 use fanfare_broker::{Selector, Selectors, Topic};
-use fanfare_hub::{Admission, GapSignal, Subscription};
+use fanfare_hub::{Admission, GapSignal, Heartbeat, Subscription};
 use futures_util::{StreamExt, stream};
 use http::request::Parts;
 use http::{Method, Response};
@@ -191,6 +191,9 @@ impl Server {
         if route == StreamRoute::Mercure && form.first("gap")? != Some("1") {
             subscription.gap_signal = GapSignal::Cursor;
         }
+        if form.first("heartbeat")? == Some("1") {
+            subscription.heartbeat = Heartbeat::Event;
+        }
         if route == StreamRoute::Events {
             subscription.grant = self.own_topic(parts, form, grant.as_ref())?;
         }
@@ -207,7 +210,11 @@ impl Server {
         let id = guest.as_ref().map(fanfare_hub::Guest::id);
         subscription.guest = guest;
         let admission = self.seat(subscription, dialect, id).await?;
-        let resumed = admission.resumed_after().or(presented.answer());
+        let resumed = match route {
+            StreamRoute::Mercure => admission.resumed_after().or(presented.answer()),
+            // Also without a cursor, so that a reader has one before its first event.
+            StreamRoute::Events => admission.starts_after(),
+        };
         Ok(Accepted {
             head: stream_head(route, parts, resumed.as_ref()),
             admission,
