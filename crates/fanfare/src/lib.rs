@@ -32,6 +32,7 @@ mod draft;
 mod namespace;
 mod publish;
 
+mod assets;
 mod authority;
 mod cors;
 mod error;

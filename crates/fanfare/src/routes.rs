@@ -25,7 +25,7 @@ use crate::presence::api;
 use crate::server::{Config, Server};
 use crate::site::METADATA_PREFIX;
 use crate::subscribe::StreamRoute;
-use crate::{batch, body, broadcast, cors, health, metadata, page, publish, revocations};
+use crate::{assets, batch, body, broadcast, cors, health, metadata, page, publish, revocations};
 
 /// Makes the router. Routes of roles that are not configured do not exist (D0-U3).
 pub(crate) fn router(server: &Arc<Server>) -> Router {
@@ -37,6 +37,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
     let mut router = Router::new()
         .route(&config.hub_path, any(mercure))
         .merge(health::router())
+        .route(assets::MODULE_PATH, get(assets::module))
         .route("/metrics", get(metrics));
     if subscribable {
         router = router.route("/events", get(events_stream));
@@ -248,11 +249,12 @@ fn near_routes(hub_path: &str, path: &str) -> String {
 }
 
 /// Those that have the same path in every hub.
-const ROUTES: [&str; 6] = [
+const ROUTES: [&str; 7] = [
     "/events",
     "/broadcast",
     "/publish",
     "/healthz",
     "/readyz",
     "/metrics",
+    assets::MODULE_PATH,
 ];

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use axum::body::Body;
 use bytes::Bytes;
 use fanfare_broker::{Selector, Selectors, Topic};
-use fanfare_hub::{Admission, GapSignal, Subscription};
+use fanfare_hub::{Admission, GapSignal, Heartbeat, Subscription};
 use futures_util::{StreamExt, stream};
 use http::request::Parts;
 use http::{Method, Response};
@@ -192,6 +192,9 @@ impl Server {
         if route == StreamRoute::Mercure && form.first("gap")? != Some("1") {
             subscription.gap_signal = GapSignal::Cursor;
         }
+        if form.first("heartbeat")? == Some("1") {
+            subscription.heartbeat = Heartbeat::Event;
+        }
         if route == StreamRoute::Events {
             subscription.grant = self.own_topic(parts, form, grant.as_ref())?;
         }
@@ -213,7 +216,11 @@ impl Server {
             let subscriber = id.and_then(|id| self.presence.subscriber(id));
             journal::subscribed(parts, subscriber, presented.id.as_ref(), &wanted);
         }
-        let resumed = admission.resumed_after().or(presented.answer());
+        let resumed = match route {
+            StreamRoute::Mercure => admission.resumed_after().or(presented.answer()),
+            // Also without a cursor, so that a reader has one before its first event.
+            StreamRoute::Events => admission.starts_after(),
+        };
         Ok(Accepted {
             head: stream_head(route, parts, resumed.as_ref()),
             admission,

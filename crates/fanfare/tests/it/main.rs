@@ -11,6 +11,7 @@ mod bad_peers;
 mod bad_requests;
 mod batches;
 mod broadcasting;
+mod browser_module;
 mod cli;
 mod config;
 mod cross_origin;

@@ -48,7 +48,7 @@ async fn srv_02_head_and_greeting_of_events() {
         Some("no-cache, no-store, no-transform")
     );
     assert_eq!(head.field("x-accel-buffering"), Some("no"));
-    assert_eq!(head.field("last-event-id"), None);
+    assert_eq!(head.field("last-event-id"), Some("earliest"));
     assert_eq!(peer.read_chunk().await, ": connection established\n");
 }
 
