@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use fanfare_broker::{
     Audience, Form, Publication, Record, Selectors, Shape, Topic, TopicFilter, Verdict,
@@ -74,6 +75,12 @@ impl TopicFilter for Kind {
         let subscribed = topics.iter().any(|topic| self.selectors.matches(topic));
         subscribed && self.may_see(topics, publication.audience)
     }
+}
+
+/// Whether `record` has expired: it is neither replayed nor delivered late, and no gap either.
+pub(crate) fn is_past(record: &Record, now: Instant) -> bool {
+    let expires = record.publication().expires;
+    expires.is_some_and(|expires| expires.is_past(now))
 }
 
 /// Topics that are worth looking up one by one in an index (Q5).
@@ -182,9 +189,14 @@ impl Groups {
         Some(filter)
     }
 
-    /// Notes in each group which of `records` go to its live subscribers; returns the groups that
-    /// got any.
-    pub(crate) fn match_all(&mut self, records: &[Record], touched: &mut Vec<GroupId>) {
+    /// Notes in each group which of `records` go to its live subscribers at `now`; returns the groups
+    /// that got any.
+    pub(crate) fn match_all(
+        &mut self,
+        records: &[Record],
+        now: Instant,
+        touched: &mut Vec<GroupId>,
+    ) {
         let Self {
             groups,
             index,
@@ -192,6 +204,9 @@ impl Groups {
             ..
         } = self;
         for (place, record) in (0_u32..).zip(records) {
+            if is_past(record, now) {
+                continue;
+            }
             let (topics, audience) = (record.publication().topics(), record.publication().audience);
             accesses.turn_to_next();
             index.find(topics, |id| {

@@ -63,6 +63,11 @@ impl Run {
         self.records.len()
     }
 
+    /// The records whose frames it has.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Record> {
+        self.records.iter()
+    }
+
     /// Forgets the frames, which may be the last to hold their records.
     pub(crate) fn clear(&mut self) {
         self.records.clear();

@@ -46,6 +46,8 @@ pub(crate) struct Shard<S> {
     random: SmallRng,
     clock: Clock,
     now: Tick,
+    /// `now` as its caller said it, for the times at which events expire.
+    time: Instant,
     subscribers: Slab<Subscriber<S>>,
     /// The generation of the next subscriber.
     generation: u32,
@@ -130,6 +132,8 @@ struct Storm {
     from: u64,
     next: u64,
     run: Run,
+    /// Some of its events expire.
+    expiring: bool,
 }
 
 /// A subscriber that joins the shard.
@@ -198,6 +202,7 @@ impl<S: Sink> Shard<S> {
             random: SmallRng::seed_from_u64(seed),
             clock: Clock::new(now),
             now: Tick::default(),
+            time: now,
             subscribers: Slab::new(),
             generation: 0,
             groups: Groups::default(),
@@ -273,6 +278,7 @@ impl<S: Sink> Shard<S> {
     /// Takes what is new and what has become ready, and writes what is due.
     pub(crate) fn turn(&mut self, ring: &Ring, now: Instant) -> Turn {
         self.now = self.clock.tick(now);
+        self.time = now;
         let mut turn = Turn {
             more: self.take(ring),
             ..Turn::default()
@@ -343,7 +349,7 @@ impl<S: Sink> Shard<S> {
         let records = std::mem::take(&mut self.records);
         let mut touched = std::mem::take(&mut self.touched);
         let mut run = std::mem::take(&mut self.run);
-        self.groups.match_all(&records, &mut touched);
+        self.groups.match_all(&records, self.time, &mut touched);
         self.next = newest.offset + 1;
         self.counters.records_total.add(records.len() as u64);
         for id in touched.drain(..) {

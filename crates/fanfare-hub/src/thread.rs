@@ -75,7 +75,7 @@ impl ShardThread {
             Command::Attach(attach, wire) => self.attach(*attach, wire, now),
             Command::Writable(key) => self.shard.writable(key),
             Command::Left(key) => self.shard.readable(key),
-            Command::History(read, slice) => self.shard.history(&read, slice),
+            Command::History(read, slice) => self.shard.history(&read, slice, now),
             Command::Drain { until, done } => {
                 self.shard.drain(until, now);
                 self.drained = Some(done);

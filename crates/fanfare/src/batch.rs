@@ -7,33 +7,39 @@ use axum::extract::{Request, State};
 use bytes::Bytes;
 use fanfare_broker::{Publication, PublishError, Receipt};
 use http::request::Parts;
-use http::{HeaderMap, Response, StatusCode};
+use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::authority::Publisher;
 use crate::body;
 use crate::broadcast::Envelope;
 use crate::draft::Rules;
 use crate::error::{Refusal, Style, into_body, json_line, with_body};
-use crate::publish::{idempotency_key, scoped_key};
-use crate::server::{Config, Server};
+use crate::expires::Now;
+use crate::publish::{mark_replayed, own_or_header_key};
+use crate::server::Server;
 
 /// Answers `POST /publish`.
 pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let published = publish(&server, &parts, body).await;
-    into_body(published.unwrap_or_else(|it| server.refused(Style::Problem, &parts, &it)))
+    into_body(published.unwrap_or_else(|it| server.refused_publish(Style::Problem, &parts, &it)))
 }
 
 async fn publish(server: &Server, parts: &Parts, body: Body) -> Result<Response<Bytes>, Refusal> {
     let publisher = server.plain_publisher(parts).await?;
     let body = body::read(&server.config, &parts.headers, body).await?;
     let values = split(&body, server.config.batch_max)?;
-    let publications = values.into_iter().enumerate().map(|(index, value)| {
-        publication(&server.config, &publisher, &parts.headers, index, value?)
-    });
-    let publications: Vec<_> = publications.collect();
+    let now = Now::read();
+    let one = |(index, value): (usize, Result<_, Refusal>)| {
+        let mut envelope = Envelope::read(value?)?;
+        let own = envelope.idempotency_key.take();
+        let key = own_or_header_key(own.as_deref(), &parts.headers, &publisher, index)?;
+        let mut draft = envelope.into_draft()?;
+        draft.idempotency_key = key;
+        Ok(draft.check(&Rules::of(&server.config, &publisher), now)?)
+    };
+    let publications: Vec<_> = values.into_iter().enumerate().map(one).collect();
     // One that is refused keeps the others from being stored: a batch is sent again whole.
     if publications.iter().any(Result::is_err) {
         server.metrics.refused("bad_request");
@@ -66,23 +72,6 @@ fn split(body: &[u8], count_max: usize) -> Result<Vec<Result<&RawValue, Refusal>
         count if count > count_max => Err(Refusal::BatchTooLong { count_max }),
         _ => Ok(values),
     }
-}
-
-fn publication(
-    config: &Config,
-    publisher: &Publisher,
-    headers: &HeaderMap,
-    index: usize,
-    value: &RawValue,
-) -> Result<Publication, Refusal> {
-    let mut envelope = Envelope::read(value)?;
-    let key = match envelope.idempotency_key.take() {
-        Some(own) => Some(scoped_key(&own, publisher, 0)?),
-        None => idempotency_key(headers, publisher, index)?,
-    };
-    let mut draft = envelope.into_draft()?;
-    draft.idempotency_key = key;
-    Ok(draft.check(&Rules::of(config, publisher))?)
 }
 
 /// The answer to a batch in which something is wrong: nothing of it was stored.
@@ -119,7 +108,13 @@ fn report(outcomes: &[Result<Receipt, PublishError>]) -> Response<Bytes> {
         [one] => *one,
         _ => StatusCode::MULTI_STATUS,
     };
-    with_body(status, NDJSON, lines)
+    let mut response = with_body(status, NDJSON, lines);
+    let replayed =
+        |outcome: &Result<Receipt, _>| matches!(outcome, Ok(receipt) if receipt.duplicate);
+    if outcomes.iter().all(replayed) {
+        mark_replayed(response.headers_mut());
+    }
+    response
 }
 
 const NDJSON: &str = "application/x-ndjson";

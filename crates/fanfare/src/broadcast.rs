@@ -17,7 +17,8 @@ use serde_json::value::RawValue;
 use crate::body;
 use crate::draft::{Draft, Rules};
 use crate::error::{Refusal, Style, into_body, json_line, with_body};
-use crate::publish::{idempotency_key, mark_replayed};
+use crate::expires::Now;
+use crate::publish::{mark_replayed, own_or_header_key};
 use crate::server::Server;
 use crate::subscribe::user_topic;
 
@@ -25,16 +26,19 @@ use crate::subscribe::user_topic;
 pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let published = broadcast(&server, &parts, body).await;
-    into_body(published.unwrap_or_else(|it| server.refused(Style::Problem, &parts, &it)))
+    into_body(published.unwrap_or_else(|it| server.refused_publish(Style::Problem, &parts, &it)))
 }
 
 async fn broadcast(server: &Server, parts: &Parts, body: Body) -> Result<Response<Bytes>, Refusal> {
     let publisher = server.plain_publisher(parts).await?;
     let body = body::read(&server.config, &parts.headers, body).await?;
     let value = serde_json::from_slice(&body).map_err(|error| Refusal::Json(error.to_string()))?;
-    let mut draft = Envelope::read(value)?.into_draft()?;
-    draft.idempotency_key = idempotency_key(&parts.headers, &publisher, 0)?;
-    let publication = draft.check(&Rules::of(&server.config, &publisher))?;
+    let mut envelope = Envelope::read(value)?;
+    let own = envelope.idempotency_key.take();
+    let key = own_or_header_key(own.as_deref(), &parts.headers, &publisher, 0)?;
+    let mut draft = envelope.into_draft()?;
+    draft.idempotency_key = key;
+    let publication = draft.check(&Rules::of(&server.config, &publisher), Now::read())?;
     let clients = server.hub.count_matching(&publication);
     let outcome = server.publish(vec![publication]).await.pop();
     let receipt = outcome.unwrap_or(Err(PublishError::Unknown))?;
@@ -44,7 +48,9 @@ async fn broadcast(server: &Server, parts: &Parts, body: Body) -> Result<Respons
         id: receipt.id.as_str(),
     };
     let mut response = with_body(StatusCode::OK, "application/json", json_line(&sent));
-    mark_replayed(&receipt, response.headers_mut());
+    if receipt.duplicate {
+        mark_replayed(response.headers_mut());
+    }
     Ok(response)
 }
 
@@ -65,17 +71,18 @@ pub(crate) struct Envelope<'a> {
     data: Option<&'a RawValue>,
     id: Option<Text>,
     retry: Option<&'a RawValue>,
+    expires: Option<Text>,
     topic: Option<OneOrMany>,
     user_id: Option<Text>,
     private: bool,
-    /// For batches, where one header cannot serve all.
+    /// For batches, where one header cannot serve all; it beats the header.
     pub(crate) idempotency_key: Option<String>,
 }
 
 impl<'a> Envelope<'a> {
     /// Reads an envelope; a value that has none of its fields is itself the data.
     ///
-    /// `id` alone makes no envelope, for many objects have one. An unknown field beside a known
+    /// `id` and `expires` alone make no envelope, for many objects have them. An unknown field beside a known
     /// one is refused: a misspelt `userId` must not send a private event to everybody.
     pub(crate) fn read(value: &'a RawValue) -> Result<Self, Refusal> {
         let bare = Self {
@@ -85,7 +92,8 @@ impl<'a> Envelope<'a> {
         let Ok(Fields { mut fields, twice }) = serde_json::from_str(value.get()) else {
             return Ok(bare);
         };
-        let known = |name: &String| name != "id" && FIELDS.contains(&name.as_str());
+        let common = |name: &str| matches!(name, "id" | "expires");
+        let known = |name: &String| !common(name) && FIELDS.contains(&name.as_str());
         if !fields.keys().any(known) {
             return Ok(bare);
         }
@@ -102,6 +110,7 @@ impl<'a> Envelope<'a> {
             data: Some(data),
             id: read_field(&mut fields, "id")?,
             retry: fields.remove("retry").filter(|retry| retry.get() != "null"),
+            expires: read_field(&mut fields, "expires")?,
             topic: read_field(&mut fields, "topic")?,
             user_id: read_field(&mut fields, "userId")?,
             private: read_field(&mut fields, "private")?.unwrap_or_default(),
@@ -129,17 +138,19 @@ impl<'a> Envelope<'a> {
             id: self.id.map(|Text(id)| id),
             event_type: self.event,
             retry: self.retry.map(|retry| retry.get().to_owned()),
+            expires: self.expires.map(|Text(expires)| expires),
             private: self.private || self.user_id.is_some(),
             idempotency_key: None,
         })
     }
 }
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "event",
     "data",
     "id",
     "retry",
+    "expires",
     "topic",
     "userId",
     "private",

@@ -4,6 +4,7 @@ use fanfare_broker::{Cursor, IdempotencyKey, InvalidTopic, Publication, Selector
 use fanfare_wire::{Event, EventId, EventType, Retry};
 
 use crate::authority::Publisher;
+use crate::expires::{self, InvalidExpires, Now};
 use crate::namespace::is_reserved;
 use crate::protocol_string::{self, Forbidden};
 use crate::server::Config;
@@ -19,6 +20,8 @@ pub(crate) struct Draft {
     pub(crate) event_type: Option<String>,
     /// Milliseconds, in decimal.
     pub(crate) retry: Option<String>,
+    /// Seconds, or a date. Empty counts as absent.
+    pub(crate) expires: Option<String>,
     pub(crate) private: bool,
     pub(crate) idempotency_key: Option<IdempotencyKey>,
 }
@@ -49,8 +52,8 @@ impl<'a> Rules<'a> {
 }
 
 impl Draft {
-    /// Makes it a publication if every rule holds; they are checked in the order of D0-P11.
-    pub(crate) fn check(self, rules: &Rules<'_>) -> Result<Publication, DraftError> {
+    /// Makes it a publication if every rule holds at `now`; they are checked in the order of D0-P11.
+    pub(crate) fn check(self, rules: &Rules<'_>, now: Now) -> Result<Publication, DraftError> {
         if self.topics.is_empty() {
             return Err(DraftError::NoTopic);
         }
@@ -90,6 +93,8 @@ impl Draft {
             publication = publication.private();
         }
         publication.idempotency_key = self.idempotency_key;
+        let expires = self.expires.filter(|text| !text.is_empty());
+        publication.expires = expires.map(|text| expires::parse(&text, now)).transpose()?;
         Ok(publication)
     }
 }
@@ -103,6 +108,8 @@ pub(crate) enum DraftError {
     TooManyTopics { count_max: usize },
     #[error("`retry` must be a number of milliseconds, in decimal digits")]
     Retry,
+    #[error(transparent)]
+    Expires(#[from] InvalidExpires),
     #[error("the token does not allow publishing to {:?}", cut(topic))]
     NotGranted { topic: String },
     #[error("topic {:?} is inside the hub's own namespace", cut(topic))]

@@ -262,10 +262,28 @@ impl Refusal {
 
     /// The answer in `style`; `metadata_url` is told to whom a token could help (D1-E1 to D1-E4).
     pub(crate) fn response(&self, style: Style, metadata_url: Option<&str>) -> Response<Bytes> {
+        self.told(style, metadata_url, None)
+    }
+
+    /// The same to a publisher, who is also told what became of its publication (O1).
+    pub(crate) fn publish_response(
+        &self,
+        style: Style,
+        metadata_url: Option<&str>,
+    ) -> Response<Bytes> {
+        self.told(style, metadata_url, Some(self.outcome()))
+    }
+
+    fn told(
+        &self,
+        style: Style,
+        metadata_url: Option<&str>,
+        outcome: Option<Outcome>,
+    ) -> Response<Bytes> {
         let status = self.status(style);
         let mut response = match style {
             D0 => plain(status, &self.mercure_text()),
-            Style::Mercure(_) | Style::Problem => self.problem(status),
+            Style::Mercure(_) | Style::Problem => self.problem(status, outcome),
         };
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge(status, style, metadata_url) {
@@ -284,7 +302,7 @@ impl Refusal {
     /// One line of a batch's answer.
     pub(crate) fn batch_line(&self) -> String {
         json_line(&BatchLine {
-            outcome: self.outcome().unwrap_or(Outcome::NotStored),
+            outcome: self.outcome(),
             status: self.status(Style::Problem).as_u16(),
             detail: self.to_string(),
         })
@@ -318,7 +336,7 @@ impl Refusal {
         HeaderValue::from_str(text.trim_end()).ok()
     }
 
-    fn problem(&self, status: StatusCode) -> Response<Bytes> {
+    fn problem(&self, status: StatusCode, outcome: Option<Outcome>) -> Response<Bytes> {
         let mut detail = self.to_string();
         if let Self::Denied { why: Some(why), .. } = self {
             detail = format!("{detail}: {why}");
@@ -328,7 +346,7 @@ impl Refusal {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail,
-            outcome: self.outcome(),
+            outcome,
         });
         with_body(status, "application/problem+json", problem)
     }
@@ -355,17 +373,12 @@ impl Refusal {
         }
     }
 
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "all others are told before a publication is known"
-    )]
-    fn outcome(&self) -> Option<Outcome> {
-        match self {
-            Self::Publish(PublishError::Unknown) => Some(Outcome::Unknown),
-            Self::Publish(_) | Self::Draft(_) | Self::BatchTooLong { .. } | Self::Json(_) => {
-                Some(Outcome::NotStored)
-            }
-            _ => None,
+    /// What it leaves of a publication. Whatever is refused before the broker has it is not stored.
+    fn outcome(&self) -> Outcome {
+        let is_unknown = |error| publish_status(error) == StatusCode::GATEWAY_TIMEOUT;
+        match matches!(self, Self::Publish(error) if is_unknown(error)) {
+            true => Outcome::Unknown,
+            false => Outcome::NotStored,
         }
     }
 

@@ -36,6 +36,7 @@ mod assets;
 mod authority;
 mod cors;
 mod error;
+mod expires;
 mod form;
 mod health;
 mod metadata;

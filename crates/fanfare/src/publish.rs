@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use bytes::Bytes;
-use fanfare_broker::{IdempotencyKey, PublishError, Receipt};
+use fanfare_broker::{IdempotencyKey, PublishError};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -16,6 +16,7 @@ use crate::authority::Publisher;
 use crate::body;
 use crate::draft::{Draft, Rules};
 use crate::error::{Refusal, Style, into_body, with_body};
+use crate::expires::Now;
 use crate::form::Form;
 use crate::server::Server;
 use crate::site::Site;
@@ -33,7 +34,9 @@ pub(crate) async fn post(State(server): State<Arc<Server>>, request: Request) ->
         }
         Err(refusal) => Err((style, refusal)),
     };
-    into_body(answer.unwrap_or_else(|(style, refusal)| server.refused(style, &parts, &refusal)))
+    into_body(
+        answer.unwrap_or_else(|(style, refusal)| server.refused_publish(style, &parts, &refusal)),
+    )
 }
 
 /// The checks, in the order of D0-P11; the token was the first.
@@ -54,16 +57,19 @@ async fn publish(
     };
     let mut draft = draft_of(&form)?;
     draft.idempotency_key = idempotency_key(&parts.headers, publisher, 0)?;
-    let publication = draft.check(&Rules {
+    let rules = Rules {
         lifecycle_types: true,
         ..Rules::of(&server.config, publisher)
-    })?;
+    };
+    let publication = draft.check(&rules, Now::read())?;
     server.note_lifecycle_type(&publication);
     let outcome = server.publish(vec![publication]).await.pop();
     let receipt = outcome.unwrap_or(Err(PublishError::Unknown))?;
     let id = receipt.id.as_str().to_owned();
     let mut response = with_body(StatusCode::OK, "text/plain; charset=utf-8", id);
-    mark_replayed(&receipt, response.headers_mut());
+    if receipt.duplicate {
+        mark_replayed(response.headers_mut());
+    }
     Ok(response)
 }
 
@@ -86,7 +92,7 @@ impl Server {
 /// The key of the publication at `index` of a request, within the scope of its publisher (O2).
 ///
 /// Hashed with the token's issuer and subject, so that nobody can test for another's keys.
-pub(crate) fn idempotency_key(
+fn idempotency_key(
     headers: &HeaderMap,
     publisher: &Publisher,
     index: usize,
@@ -103,12 +109,21 @@ pub(crate) fn idempotency_key(
     scoped_key(unquoted.unwrap_or(text), publisher, index).map(Some)
 }
 
-/// The key `text`, within the scope of its publisher.
-pub(crate) fn scoped_key(
-    text: &str,
+/// The key of a publication that may name its `own` in JSON, where one header cannot serve a batch.
+pub(crate) fn own_or_header_key(
+    own: Option<&str>,
+    headers: &HeaderMap,
     publisher: &Publisher,
     index: usize,
-) -> Result<IdempotencyKey, Refusal> {
+) -> Result<Option<IdempotencyKey>, Refusal> {
+    match own {
+        Some(own) => scoped_key(own, publisher, 0).map(Some),
+        None => idempotency_key(headers, publisher, index),
+    }
+}
+
+/// The key `text`, within the scope of its publisher.
+fn scoped_key(text: &str, publisher: &Publisher, index: usize) -> Result<IdempotencyKey, Refusal> {
     IdempotencyKey::parse(text).map_err(|_| Refusal::IdempotencyKey)?;
     let mut hash = Sha256::new();
     // The lengths keep two different pairs from running together into one text.
@@ -126,11 +141,9 @@ pub(crate) fn scoped_key(
 }
 
 /// Says that the same publish was stored before (O1).
-pub(crate) fn mark_replayed(receipt: &Receipt, headers: &mut HeaderMap) {
-    if receipt.duplicate {
-        let name = HeaderName::from_static("idempotent-replayed");
-        headers.insert(name, HeaderValue::from_static("true"));
-    }
+pub(crate) fn mark_replayed(headers: &mut HeaderMap) {
+    let name = HeaderName::from_static("idempotent-replayed");
+    headers.insert(name, HeaderValue::from_static("true"));
 }
 
 /// Whether the body is a form; another media type counts as an empty one (D0-P12).
@@ -167,6 +180,7 @@ fn draft_of(form: &Form) -> Result<Draft, Refusal> {
         id: text("id")?,
         event_type: text("type")?,
         retry: text("retry")?,
+        expires: text("expires")?,
         // Its presence is what counts, whatever the value (D0-P3).
         private: form.has("private"),
         idempotency_key: None,

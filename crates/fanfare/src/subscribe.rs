@@ -145,6 +145,24 @@ impl Server {
         if refusal.passes() && is_event_source(&parts.headers) {
             return come_back(refusal);
         }
+        let (style, metadata_url) = self.words(style, parts, refusal);
+        refusal.response(style, metadata_url.as_deref())
+    }
+
+    /// The answer to a refused publish, which says what became of it (O1).
+    pub(crate) fn refused_publish(
+        &self,
+        style: Style,
+        parts: &Parts,
+        refusal: &Refusal,
+    ) -> Response<Bytes> {
+        self.metrics.refused(refusal.reason());
+        let (style, metadata_url) = self.words(style, parts, refusal);
+        refusal.publish_response(style, metadata_url.as_deref())
+    }
+
+    /// How a refusal is told, and where the hub's metadata are for whom a token could help.
+    fn words(&self, style: Style, parts: &Parts, refusal: &Refusal) -> (Style, Option<String>) {
         let site = self
             .verifies_access_tokens()
             .then(|| Site::of(&self.config, parts));
@@ -155,7 +173,7 @@ impl Server {
             style
         };
         let metadata_url = site.and_then(Result::ok).map(|site| site.metadata_url());
-        refusal.response(style, metadata_url.as_deref())
+        (style, metadata_url)
     }
 
     /// The dialect that a request speaks; on `/events` none.

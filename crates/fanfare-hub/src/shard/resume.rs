@@ -1,6 +1,7 @@
 //! Lagging subscribers: the rest first, then the ring, then history, and a gap said aloud.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use fanfare_broker::{Form, Lineage, ReadError, TopicFilter};
@@ -9,7 +10,7 @@ use super::lifetime::last_chunk;
 use super::{HistoryRead, HistorySlice, Lag, Shard, Storm, Subscriber, Turn, Wait, would_block};
 use crate::counts::Ended;
 use crate::gap::{Gap, GapReason, id_at};
-use crate::group::Kind;
+use crate::group::{Kind, is_past};
 use crate::ring::{Ring, Slice};
 use crate::run::{Rest, Run};
 use crate::sink::Sink;
@@ -29,7 +30,7 @@ impl<S: Sink> Shard<S> {
     /// A fork or a new epoch since it was asked for means that it may be of another history than the
     /// subscriber's: it is read again. If this shard has not met that epoch, the tail has to bring
     /// it first.
-    pub(crate) fn history(&mut self, read: &HistoryRead, slice: HistorySlice) {
+    pub(crate) fn history(&mut self, read: &HistoryRead, slice: HistorySlice, now: Instant) {
         let HistorySlice { page, bounds } = slice;
         let (key, head) = (read.key, self.next);
         let newest = bounds.head.map(|head| head.epoch);
@@ -65,7 +66,7 @@ impl<S: Sink> Shard<S> {
                     let records = page
                         .records
                         .into_iter()
-                        .filter(|record| record.offset() < upto);
+                        .filter(|record| record.offset() < upto && !is_past(record, now));
                     let mut run = std::mem::take(&mut self.run);
                     run.fill(records, self.form(key));
                     self.write_run(key, &run, upto);
@@ -211,8 +212,9 @@ impl<S: Sink> Shard<S> {
         let Some(kind) = self.groups.get(group).map(|group| &group.kind) else {
             return false;
         };
+        let now = self.time;
         let known = self.storm.run.len() > 0 && self.storm.group == group;
-        if known && self.storm.from == from {
+        if known && self.storm.from == from && !self.storm.is_stale(now) {
             return true;
         }
         self.records.clear();
@@ -254,15 +256,19 @@ impl<S: Sink> Shard<S> {
         let wanted = self
             .records
             .iter()
-            .filter(|record| kind.wants(record.publication()))
+            .filter(|record| !is_past(record, now) && kind.wants(record.publication()))
             .cloned();
         let mut run = std::mem::take(&mut self.storm.run);
         run.fill(wanted, kind.form);
+        let expiring = run
+            .iter()
+            .any(|record| record.publication().expires.is_some());
         self.storm = Storm {
             group,
             from,
             next,
             run,
+            expiring,
         };
         true
     }
@@ -387,6 +393,13 @@ impl<S: Sink> Shard<S> {
 
     pub(super) fn lag_mut(&mut self, key: Key) -> Option<&mut Lag> {
         self.get_mut(key)?.lag.as_deref_mut()
+    }
+}
+
+impl Storm {
+    /// Whether an event in it has expired since it was read.
+    fn is_stale(&self, now: Instant) -> bool {
+        self.expiring && self.run.iter().any(|record| is_past(record, now))
     }
 }
 

@@ -3,7 +3,9 @@ use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fanfare_broker::{Cursor, Epoch, Form, PageEnd, Publication, Selector, Selectors, Topic};
+use fanfare_broker::{
+    Cursor, Epoch, Expiry, Form, PageEnd, Publication, Selector, Selectors, Topic,
+};
 use fanfare_wire::Event;
 
 use super::*;
@@ -120,8 +122,20 @@ impl Bench {
     }
 
     fn publish_in(&mut self, epoch: u32, data: &str) {
-        self.offset += 1;
-        let record = record(epoch, self.offset, data);
+        self.append(record(epoch, self.offset + 1, data));
+    }
+
+    /// Publishes what expires `after` from now.
+    fn publish_until(&mut self, after: Duration, data: &str) {
+        let mut publication = Publication::new(Topic::parse("t").unwrap(), Event::new(data));
+        let after = u64::try_from(after.as_millis()).unwrap();
+        publication.expires = Some(Expiry::at(after, 0, self.now));
+        let cursor = record(1, self.offset + 1, data).cursor();
+        self.append(Record::new(cursor, publication));
+    }
+
+    fn append(&mut self, record: Record) {
+        self.offset = record.offset();
         self.ring.append_what_fits(&mut VecDeque::from([record]));
     }
 
@@ -395,7 +409,9 @@ fn c1_the_cursor_of_a_gap_names_an_epoch_that_the_tail_skipped() {
     assert_eq!((read.key, read.after, read.upto), (key, 1, 9));
     let page = Err(ReadError::Trimmed { first: 8 });
     let bounds = bench.bounds(8, &[(1, 1), (5, 2)]);
-    bench.shard.history(&read, HistorySlice { page, bounds });
+    bench
+        .shard
+        .history(&read, HistorySlice { page, bounds }, bench.now);
     bench.turn();
     let gap = r#"{"from":"urn:ff:1-1","to":"urn:ff:2-7","reason":"trimmed"}"#;
     assert!(text(&peer).contains(gap), "{}", text(&peer));
@@ -417,7 +433,9 @@ fn a_slice_from_before_a_fork_is_read_again() {
     bench.turn();
     let page = page(vec![record(1, 7, "lost")], 10);
     let bounds = bench.bounds(1, &[(1, 1), (6, 2)]);
-    bench.shard.history(&read, HistorySlice { page, bounds });
+    bench
+        .shard
+        .history(&read, HistorySlice { page, bounds }, bench.now);
     let again = bench.turn().reads.pop().unwrap();
     assert_eq!((again.key, again.after, again.upto), (key, 2, 5));
     assert!(!text(&peer).contains("lost"));
@@ -438,7 +456,9 @@ fn a_slice_from_before_a_new_epoch_is_read_again_at_once() {
     bench.publish_in(2, "new");
     bench.turn();
     let page = page(Vec::new(), 10);
-    bench.shard.history(&read, HistorySlice { page, bounds });
+    bench
+        .shard
+        .history(&read, HistorySlice { page, bounds }, bench.now);
     assert_eq!(bench.turn().reads.len(), 1);
 }
 
@@ -453,7 +473,9 @@ fn q2_a_groups_verdicts_last_while_one_of_it_lags() {
     let first = bench.turn().reads.pop().unwrap();
     let filter = Arc::downgrade(&first.filter);
     let (page, bounds) = (page(Vec::new(), 6), bench.bounds(1, &[(1, 1)]));
-    bench.shard.history(&first, HistorySlice { page, bounds });
+    bench
+        .shard
+        .history(&first, HistorySlice { page, bounds }, bench.now);
     drop(first);
     bench.attach_at(3, None);
     let reads = bench.turn().reads;
@@ -463,10 +485,94 @@ fn q2_a_groups_verdicts_last_while_one_of_it_lags() {
     }
     for read in reads {
         let (page, bounds) = (self::page(Vec::new(), 10), bench.bounds(1, &[(1, 1)]));
-        bench.shard.history(&read, HistorySlice { page, bounds });
+        bench
+            .shard
+            .history(&read, HistorySlice { page, bounds }, bench.now);
     }
     bench.turn();
     assert!(filter.upgrade().is_none(), "both are live");
+}
+
+/// The data of the events that `peer` got.
+fn events(peer: &Rc<RefCell<Peer>>) -> Vec<String> {
+    let text = text(peer);
+    let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.map(str::to_owned).collect()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn an_event_that_has_expired_is_not_delivered_late() {
+    let mut bench = Bench::new(Config::default());
+    let (_, peer) = bench.attach();
+    bench.publish_until(SECOND, "in time");
+    bench.turn();
+    bench.publish_until(SECOND, "late");
+    bench.publish("kept");
+    bench.now += SECOND;
+    bench.turn();
+    assert_eq!(events(&peer), ["in time", "kept"]);
+    assert_eq!(bench.shard.counters.deliveries_total.read(), 2);
+}
+
+#[test]
+fn an_event_that_has_expired_is_not_replayed_and_is_no_gap() {
+    let mut bench = Bench::new(Config::default());
+    bench.publish_until(2 * SECOND, "brief");
+    bench.publish("kept");
+    bench.turn();
+    let (_, before) = bench.attach_at(1, None);
+    // Its time comes while the slice of the first is still at hand for the second.
+    bench.now += 2 * SECOND - Duration::from_millis(1);
+    bench.turn();
+    bench.now += Duration::from_millis(1);
+    let (_, after) = bench.attach_at(1, None);
+    bench.turn();
+    assert_eq!(events(&before), ["brief", "kept"]);
+    assert_eq!(events(&after), ["kept"]);
+}
+
+#[test]
+fn an_event_that_expires_between_two_of_a_storm_is_read_again_without_it() {
+    let mut bench = Bench::new(Config::default());
+    bench.publish_until(SECOND, "brief");
+    bench.publish("kept");
+    bench.turn();
+    // More than go on in one turn, so that the slice of the first turn is at hand in the second.
+    let peers: Vec<_> = (0..300).map(|_| bench.attach_at(1, None).1).collect();
+    bench.turn();
+    bench.now += SECOND;
+    bench.turn();
+    let brief = peers.iter().filter(|peer| events(peer).len() == 2).count();
+    assert!((1..300).contains(&brief), "{brief} of 300");
+    assert!(
+        peers
+            .iter()
+            .all(|peer| events(peer).last().unwrap() == "kept")
+    );
+}
+
+#[test]
+fn an_event_that_has_expired_is_not_replayed_from_history() {
+    let mut bench = Bench::new(Config::default());
+    bench.publish_until(SECOND, "brief");
+    bench.publish("kept");
+    let mut stored = Vec::new();
+    bench.ring.take(0, usize::MAX, &mut stored);
+    bench.offset = 9;
+    bench.ring.skip_to(10, None);
+    bench.publish("x");
+    bench.turn();
+    let (_, peer) = bench.attach_at(1, None);
+    let read = bench.turn().reads.pop().unwrap();
+    bench.now += SECOND;
+    let (page, bounds) = (page(stored, 10), bench.bounds(1, &[(1, 1)]));
+    bench
+        .shard
+        .history(&read, HistorySlice { page, bounds }, bench.now);
+    bench.turn();
+    assert_eq!(events(&peer), ["kept", "x"]);
 }
 
 #[test]

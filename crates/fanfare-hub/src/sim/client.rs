@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Instant;
 
-use fanfare_broker::{Cursor, Form, TopicFilter};
+use fanfare_broker::{Cursor, Form, Record, TopicFilter};
 
 use super::pipe::Pipe;
 use super::world::Past;
-use crate::group::Kind;
+use crate::group::{Kind, is_past};
 
 /// One subscriber over all its connections.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(super) struct Client {
     pub(super) pipe: Option<Rc<RefCell<Pipe>>>,
     /// The last place that it knows it has read up to.
     pub(super) place: Cursor,
+    connected_at: Instant,
     pub(super) stalled: bool,
     pub(super) events_read: u64,
     pub(super) gaps_read: u64,
@@ -27,12 +29,13 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(name: usize, kind: Kind, place: Cursor) -> Self {
+    pub(super) fn new(name: usize, kind: Kind, place: Cursor, now: Instant) -> Self {
         Self {
             name,
             kind,
             pipe: None,
             place,
+            connected_at: now,
             stalled: false,
             events_read: 0,
             gaps_read: 0,
@@ -43,14 +46,21 @@ impl Client {
     }
 
     /// A new connection: what the old one left unfinished is forgotten.
-    pub(super) fn connect(&mut self, pipe: Rc<RefCell<Pipe>>) {
+    pub(super) fn connect(&mut self, pipe: Rc<RefCell<Pipe>>, now: Instant) {
+        self.connected_at = now;
         self.pipe = Some(pipe);
         self.raw.clear();
         self.plain.clear();
     }
 
     /// Reads up to `limit` bytes off the connection; says whether the hub is owed a readiness.
-    pub(super) fn read(&mut self, limit: usize, past: &Past, trace: &mut Vec<String>) -> bool {
+    pub(super) fn read(
+        &mut self,
+        limit: usize,
+        past: &Past,
+        now: Instant,
+        trace: &mut Vec<String>,
+    ) -> bool {
         let Some(pipe) = self.pipe.clone() else {
             return false;
         };
@@ -60,7 +70,7 @@ impl Client {
         self.unwrap_chunks();
         while let Some(end) = self.plain.windows(2).position(|two| two == b"\n\n") {
             let block: Vec<u8> = self.plain.drain(..end + 2).collect();
-            self.read_block(std::str::from_utf8(&block).unwrap(), past, trace);
+            self.read_block(std::str::from_utf8(&block).unwrap(), past, now, trace);
         }
         taken > 0 && std::mem::take(&mut pipe.blocked)
     }
@@ -83,7 +93,7 @@ impl Client {
         }
     }
 
-    fn read_block(&mut self, block: &str, past: &Past, trace: &mut Vec<String>) {
+    fn read_block(&mut self, block: &str, past: &Past, now: Instant, trace: &mut Vec<String>) {
         let (mut event, mut id, mut data) = ("message", None, None);
         for line in block
             .lines()
@@ -100,13 +110,13 @@ impl Client {
         let Some(data) = data else { return };
         trace.push(format!("{} {event} {id:?} {data}", self.name));
         if event == "fanfare-gap" {
-            self.read_gap(id.unwrap(), data, past);
+            self.read_gap(id.unwrap(), data, past, now);
         } else {
-            self.read_event(data.trim_end_matches('.').parse().unwrap(), past);
+            self.read_event(data.trim_end_matches('.').parse().unwrap(), past, now);
         }
     }
 
-    fn read_event(&mut self, serial: usize, past: &Past) {
+    fn read_event(&mut self, serial: usize, past: &Past, now: Instant) {
         let record = &past.all[serial];
         let cursor = record.cursor();
         if std::mem::take(&mut self.at_earliest) {
@@ -132,8 +142,14 @@ impl Client {
         let lost = past
             .between(cursor.epoch, here.offset, cursor.offset)
             .find(|record| {
-                record.offset() < cursor.offset && self.kind.wants(record.publication())
+                let due = record.offset() < cursor.offset && !is_past(record, now);
+                due && self.kind.wants(record.publication())
             });
+        // On the way since before it expired, or delivered late?
+        assert!(
+            !is_past(record, self.connected_at),
+            "client {name}: {cursor} came after it had expired"
+        );
         assert!(
             lost.is_none(),
             "client {name} at {here}: lost {lost:?} before {cursor}"
@@ -142,7 +158,7 @@ impl Client {
         self.events_read += 1;
     }
 
-    fn read_gap(&mut self, id: &str, data: &str, past: &Past) {
+    fn read_gap(&mut self, id: &str, data: &str, past: &Past, now: Instant) {
         let data: serde_json::Value = serde_json::from_str(data).unwrap();
         assert_eq!(data["to"], id);
         self.gaps_read += 1;
@@ -167,7 +183,10 @@ impl Client {
             "damaged" if anywhere => {}
             "damaged" => {
                 let lost = past.between(to.epoch, here.offset, to.offset + 1);
-                for record in lost.filter(|record| self.kind.wants(record.publication())) {
+                let due = |record: &&Record| {
+                    !is_past(record, now) && self.kind.wants(record.publication())
+                };
+                for record in lost.filter(due) {
                     let damaged = past.damaged.contains(&record.cursor());
                     assert!(
                         damaged,
@@ -189,11 +208,11 @@ impl Client {
     }
 
     /// After everything healed: it has read all that it wants.
-    pub(super) fn check_complete(&self, past: &Past) {
+    pub(super) fn check_complete(&self, past: &Past, now: Instant) {
         let newest = past.newest();
         let mut missing = past
             .between(newest.epoch, self.place.offset, newest.offset + 1)
-            .filter(|record| self.kind.wants(record.publication()));
+            .filter(|record| !is_past(record, now) && self.kind.wants(record.publication()));
         let (name, here) = (self.name, self.place);
         assert!(
             past.shares(here, newest.epoch),

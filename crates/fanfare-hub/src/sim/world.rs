@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fanfare_broker::{
-    Bounds, Cursor, Epoch, Form, Lineage, Page, PageEnd, Publication, ReadError, Record, Resolved,
-    Selector, Selectors, Topic, TopicFilter,
+    Bounds, Cursor, Epoch, Expiry, Form, Lineage, Page, PageEnd, Publication, ReadError, Record,
+    Resolved, Selector, Selectors, Topic, TopicFilter,
 };
 use fanfare_wire::Event;
 use rand::rngs::SmallRng;
@@ -261,7 +261,7 @@ impl World {
             self.read_all();
         }
         for client in &self.clients {
-            client.check_complete(&self.past);
+            client.check_complete(&self.past, self.now);
         }
         let live: u64 = self
             .counters
@@ -322,6 +322,10 @@ impl World {
             if self.random.random_ratio(1, 4) {
                 publication = publication.private();
             }
+            if self.random.random_ratio(1, 8) {
+                let left = self.random.random_range(0..20_000);
+                publication.expires = Some(Expiry::at(left, 0, self.now));
+            }
             let newest = self.past.newest();
             let record = Record::new(
                 Cursor {
@@ -358,7 +362,7 @@ impl World {
                 .is_some_and(|pipe| pipe.borrow().closed)
             {
                 // What is on the way still arrives.
-                client.read(usize::MAX, &self.past, &mut self.trace);
+                client.read(usize::MAX, &self.past, self.now, &mut self.trace);
                 client.pipe = None;
             }
         }
@@ -379,7 +383,7 @@ impl World {
 
     fn read(&mut self, number: usize, limit: usize) {
         let client = &mut self.clients[number];
-        if client.read(limit, &self.past, &mut self.trace) {
+        if client.read(limit, &self.past, self.now, &mut self.trace) {
             let pipe = client.pipe.clone().unwrap();
             self.with_key_of(&pipe, |shard, key| shard.writable(key));
         }
@@ -438,7 +442,7 @@ impl World {
             capacity,
             ..Pipe::default()
         }));
-        client.connect(Rc::clone(&pipe));
+        client.connect(Rc::clone(&pipe), self.now);
         let first = match client.kind.form {
             Form::Chunked => Bytes::from_static(b"2\r\n:\n\r\n"),
             Form::Plain => Bytes::from_static(b":\n"),
@@ -468,7 +472,7 @@ impl World {
                 }
                 (Some(page), Some(bounds)) => {
                     let slice = HistorySlice { page, bounds };
-                    self.shards[reading.shard].history(&reading.read, slice);
+                    self.shards[reading.shard].history(&reading.read, slice, self.now);
                     continue;
                 }
             }
@@ -588,7 +592,7 @@ impl World {
             offset: 0,
             ..self.past.newest()
         };
-        self.clients.push(Client::new(name, kind, start));
+        self.clients.push(Client::new(name, kind, start, self.now));
     }
 
     /// Finds the subscriber behind `pipe`, as a poll's token would.

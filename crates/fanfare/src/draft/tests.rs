@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{Draft, DraftError, Rules};
+use crate::expires::{InvalidExpires, Now};
 use crate::protocol_string;
 
 const RULES: Rules<'_> = Rules {
@@ -26,7 +27,7 @@ fn draft() -> Draft {
 fn check(change: impl FnOnce(&mut Draft)) -> Result<Publication, DraftError> {
     let mut draft = draft();
     change(&mut draft);
-    draft.check(&RULES)
+    draft.check(&RULES, Now::read())
 }
 
 fn with_id(id: &str) -> Result<Publication, DraftError> {
@@ -129,7 +130,7 @@ fn enc_12_reserved_types() {
         lifecycle_types: true,
         ..RULES
     };
-    assert!(mercure.check(&rules).is_ok());
+    assert!(mercure.check(&rules, Now::read()).is_ok());
 }
 
 #[test]
@@ -161,24 +162,39 @@ fn dx_12_topics_by_the_stricter_rules() {
 }
 
 #[test]
+fn a_bad_time_to_expire_is_refused_and_none_is_none() {
+    let expires = |text: &str| check(|draft| draft.expires = Some(text.to_owned()));
+    assert_eq!(expires("").unwrap().expires, None);
+    assert!(expires("60").unwrap().expires.is_some());
+    assert_eq!(
+        expires("soon"),
+        Err(DraftError::Expires(InvalidExpires::NoTime))
+    );
+    assert_eq!(expires("0"), Err(DraftError::Expires(InvalidExpires::Past)));
+}
+
+#[test]
 fn d0_a7_every_topic_must_be_granted() {
     let granted = Selectors::new(vec![Selector::parse("a").unwrap()]);
     let rules = Rules {
         granted: Some(&granted),
         ..RULES
     };
-    assert!(draft().check(&rules).is_ok());
+    assert!(draft().check(&rules, Now::read()).is_ok());
     let mut partly = draft();
     partly.topics.push("b".to_owned());
     let topic = "b".to_owned();
-    assert_eq!(partly.check(&rules), Err(DraftError::NotGranted { topic }));
+    assert_eq!(
+        partly.check(&rules, Now::read()),
+        Err(DraftError::NotGranted { topic })
+    );
     let nothing = Selectors::default();
     let rules = Rules {
         granted: Some(&nothing),
         ..RULES
     };
     assert!(matches!(
-        draft().check(&rules),
+        draft().check(&rules, Now::read()),
         Err(DraftError::NotGranted { .. })
     ));
 }
@@ -194,11 +210,14 @@ fn d0_p11_retry_then_grant_then_namespace_then_characters() {
     all_wrong.topics = vec!["mercure/x".to_owned()];
     all_wrong.retry = Some("x".to_owned());
     all_wrong.id = Some("\n".to_owned());
-    assert_eq!(all_wrong.clone().check(&rules), Err(DraftError::Retry));
+    assert_eq!(
+        all_wrong.clone().check(&rules, Now::read()),
+        Err(DraftError::Retry)
+    );
     all_wrong.retry = None;
-    let refused = all_wrong.clone().check(&rules);
+    let refused = all_wrong.clone().check(&rules, Now::read());
     assert!(matches!(refused, Err(DraftError::NotGranted { .. })));
-    let refused = all_wrong.check(&RULES);
+    let refused = all_wrong.check(&RULES, Now::read());
     assert!(matches!(refused, Err(DraftError::Reserved { .. })));
 }
 
@@ -264,6 +283,7 @@ fn any_draft() -> impl Strategy<Value = Draft> {
             id,
             event_type,
             retry,
+            expires: None,
             private,
             idempotency_key: None,
         })
@@ -313,7 +333,7 @@ proptest! {
     #[test]
     fn enc_11_a_draft_is_refused_or_read_as_it_was_sent(draft in any_draft()) {
         let sent = draft.clone();
-        let Ok(publication) = draft.check(&RULES) else {
+        let Ok(publication) = draft.check(&RULES, Now::read()) else {
             return Ok(());
         };
         let topics: Vec<_> = publication.topics().iter().map(|it| it.as_str()).collect();

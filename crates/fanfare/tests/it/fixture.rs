@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use fanfare::auth::{Issuer, NewToken, Secret, SigningKey, Verifier, mint};
 use fanfare::server::{Config, run};
-use fanfare_broker::{MemoryBroker, memory};
+use fanfare_broker::{Broker, MemoryBroker, memory};
 use fanfare_hub::{Drained, Hub};
 use fanfare_testkit::raw_http::{Answer, DEADLINE, RawPeer, ask};
 use serde_json::{Value, json};
@@ -33,11 +33,19 @@ pub(crate) async fn serve(change: impl FnOnce(&mut Config)) -> Server {
 }
 
 pub(crate) async fn serve_hub(
+    hub: fanfare_hub::Config,
+    change: impl FnOnce(&mut Config),
+) -> Server {
+    let broker = Arc::new(MemoryBroker::new(memory::Config::default()));
+    serve_broker(broker, hub, change).await
+}
+
+pub(crate) async fn serve_broker(
+    broker: Arc<dyn Broker>,
     mut hub: fanfare_hub::Config,
     change: impl FnOnce(&mut Config),
 ) -> Server {
     hub.shards = 2;
-    let broker = Arc::new(MemoryBroker::new(memory::Config::default()));
     let hub = Hub::start(broker, hub).await.unwrap();
     let mut config = Config::default();
     config.publisher = Some(Verifier::hs256(&key()));
