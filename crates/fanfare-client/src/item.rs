@@ -106,6 +106,18 @@ pub enum GapReason {
 }
 
 impl GapReason {
+    /// The hub's word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Trimmed => "trimmed",
+            Self::Diverged => "diverged",
+            Self::Unknown => "unknown",
+            Self::Damaged => "damaged",
+            Self::Other(word) => word,
+        }
+    }
+
     pub(crate) fn parse(text: String) -> Self {
         match text.as_str() {
             "trimmed" => Self::Trimmed,

@@ -90,20 +90,20 @@ fn ready_line_is_exact_and_alone() {
 
 #[test]
 fn memory_broker_says_that_it_survives_nothing() {
-    let (hub, _) = Program::serve(&["--dev"]);
+    let (hub, _) = Program::serve(&["--dev", "--broker", "memory"]);
     hub.log_line_that(|line| line.contains("survives nothing"));
 }
 
 #[test]
 fn log_is_plain_text_off_a_terminal_and_json_on_demand() {
     let (hub, _) = Program::serve(&["--dev"]);
-    let line = hub.log_line_that(|line| line.contains("survives nothing"));
+    let line = hub.log_line_that(|line| line.contains("the history is open"));
     assert!(!line.contains('\x1b'), "{line:?}");
 
     let (hub, _) = Program::serve(&["--dev", "--log-format", "json"]);
-    let line = hub.log_line_that(|line| line.contains("survives nothing"));
+    let line = hub.log_line_that(|line| line.contains("the history is open"));
     let line: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["level"], "INFO");
 }
 
 #[test]
@@ -341,14 +341,37 @@ fn hub_out_of_reach_ends_with_5() {
 }
 
 #[test]
-fn https_is_refused_with_a_reason() {
-    let ended = fanfare(&["publish", "t", "d", "--url", "https://hub.example"]);
-    assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("https"), "{}", ended.stderr);
+fn https_is_spoken_to_publish_and_to_subscribe() {
+    let url = format!("https://{}", dead_address());
+    for arguments in [["publish", "t", "d"].as_slice(), &["subscribe", "t"]] {
+        let ended = fanfare(&[arguments, &["--url", &url]].concat());
+        assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    }
+    let ftp = fanfare(&["publish", "t", "d", "--url", "ftp://hub.example"]);
+    assert_eq!(ftp.code, Some(2));
+    assert!(ftp.stderr.contains("https://"), "{}", ftp.stderr);
+}
+
+#[test]
+fn rc_14_subscribe_prints_a_gap_as_the_event_that_tells_it() {
+    let gap = r#"{"from":"1","to":"7","reason":"trimmed"}"#;
+    let told = format!("{STREAM}event: fanfare-gap\nid: 7\ndata: {gap}\n\n");
+    let hub = FakeHub::answering(&[&told, NO_MORE]);
+    let ended = fanfare(&[
+        "subscribe",
+        "t",
+        "--json",
+        "--last-event-id=1",
+        "--url",
+        &hub.url,
+    ]);
+    let event: Value = ended.stdout.parse().unwrap();
     assert_eq!(
-        fanfare(&["subscribe", "https://hub.example/events"]).code,
-        Some(2)
+        (&event["type"], &event["id"]),
+        (&json!("fanfare-gap"), &json!("7"))
     );
+    let data: Value = event["data"].as_str().unwrap().parse().unwrap();
+    assert_eq!(data, gap.parse::<Value>().unwrap());
 }
 
 const STREAM: &str =

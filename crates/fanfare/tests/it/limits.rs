@@ -154,7 +154,7 @@ fn op_09_history_never_grows_past_its_limits() {
         }
         let arguments = ["subscribe", "t", "--json", "--last-event-id=earliest"];
         let subscriber = Program::start(&[&arguments[..], &["--url", &url]].concat());
-        // Room is for two of them: a record holds its event and its frame.
+        // Room is for two of them.
         for id in ["3", "4"] {
             let event: Value = serde_json::from_str(&subscriber.line()).unwrap();
             assert_eq!(event["id"], id, "{limit}");
