@@ -18,12 +18,14 @@ pub(crate) const CURL: Tool = Tool {
     package: "curl",
 };
 
+const CHROMIUM: Tool = Tool {
+    program: "chromium",
+    package: "chromium",
+};
+
 pub(crate) const ALL: [Tool; 5] = [
     CURL,
-    Tool {
-        program: "chromium",
-        package: "chromium",
-    },
+    CHROMIUM,
     Tool {
         program: "chromedriver",
         package: "chromium-driver",
@@ -35,6 +37,23 @@ pub(crate) const ALL: [Tool; 5] = [
     Tool {
         program: "ip",
         package: "iproute2",
+    },
+];
+
+/// What tests of the browser module need.
+pub(crate) const WEB: [Tool; 4] = [
+    CHROMIUM,
+    Tool {
+        program: "firefox-esr",
+        package: "firefox-esr",
+    },
+    Tool {
+        program: "node",
+        package: "nodejs",
+    },
+    Tool {
+        program: "npm",
+        package: "npm",
     },
 ];
 
