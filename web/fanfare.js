@@ -397,7 +397,7 @@ class Owner {
     this.#spec = spec;
     this.#members.set(member, 0);
     if (!this.#main) {
-      this.#main = this.#read(cursor);
+      this.#main = this.#read(member, cursor);
       this.#clearLog(cursor);
     }
     const main = this.#main;
@@ -410,7 +410,7 @@ class Owner {
       return;
     }
     let side = [...this.#sides].find((it) => it.stream.cursor === cursor);
-    if (!side) this.#sides.add((side = this.#read(cursor)));
+    if (!side) this.#sides.add((side = this.#read(member, cursor)));
     side.members.add(member);
     this.#tell([member], { t: "state", state: side.stream.state, cursor });
   }
@@ -433,8 +433,8 @@ class Owner {
     this.#merge();
   }
 
-  #read(cursor) {
-    const reader = { members: new Set() };
+  #read(member, cursor) {
+    const reader = { members: new Set([member]) };
     reader.stream = new Stream(this.#spec, cursor, {
       open: () => {
         if (reader === this.#main && this.#log.length === 0) this.#logStart = reader.stream.cursor;

@@ -2,6 +2,16 @@
 
 import { load } from "./module.js";
 
+/** Node has it since version 19. */
+const CustomEvent =
+  globalThis.CustomEvent ??
+  class extends Event {
+    constructor(type, { detail } = {}) {
+      super(type);
+      this.detail = detail;
+    }
+  };
+
 /** Numbers from a seed (mulberry32). */
 export function dice(seed) {
   let state = seed >>> 0;
