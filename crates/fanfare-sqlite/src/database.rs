@@ -176,7 +176,7 @@ fn marks(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
 /// `hub.head` and `hub.postings` are not believed, only compared: a history that is shorter than
 /// the head that was noted when the row was written, or an index that does not sum up to
 /// `postings`, is damaged.
-const TABLES: &str = "
+pub(crate) const TABLES: &str = "
     CREATE TABLE hub (
       one         INTEGER PRIMARY KEY CHECK (one = 1),
       created_ms  INTEGER NOT NULL,
