@@ -33,7 +33,13 @@ impl Program {
 
     fn args(self) -> &'static [&'static str] {
         match self {
-            Self::Fanfare => &["serve", "--dev", "--listen", "127.0.0.1:0"],
+            Self::Fanfare => &[
+                "serve",
+                "--dev",
+                "--subscriptions=false",
+                "--listen",
+                "127.0.0.1:0",
+            ],
             Self::Floor | Self::Peer => &[],
         }
     }

@@ -45,18 +45,18 @@ pub(crate) fn unseen(id: &str) -> Option<&'static str> {
         return Some("how a hub is configured is its own affair");
     }
     let covering = |(ids, _): &&(&[&str], &str)| ids.contains(&id);
-    let (_, reason) = UNSEEN.iter().find(covering)?;
+    let (_, reason) = UNSEEN.iter().chain(&UNTESTED).find(covering)?;
     Some(reason)
 }
 
-/// Rules that cannot be seen from outside, or that leave nothing to object to.
-const UNSEEN: [(&[&str], &str); 15] = [
+/// Rules that leave a hub nothing to do wrong, and those that Fanfare does not keep yet.
+const UNTESTED: [(&[&str], &str); 8] = [
     (
         &["D0-L1", "D0-L2", "D0-L3", "D0-L4", "D0-L5"],
         "discovery is the application's part, and the client's",
     ),
     (
-        &["D1-L1", "D1-L2", "D1-L3", "D1-L4", "D1-G4"],
+        &["D1-L2", "D1-L3", "D1-L4"],
         "discovery and encryption are the application's part, and the client's",
     ),
     (
@@ -64,17 +64,32 @@ const UNSEEN: [(&[&str], &str); 15] = [
         "the application sets the cookie and chooses its attributes",
     ),
     (
-        &["D0-U8"],
-        "the suite speaks plain HTTP/1.1; TLS and HTTP/2 are not asked for",
-    ),
-    (
-        &["D0-S7", "D1-S6", "OP-18"],
+        &["D0-S7", "OP-18"],
         "a MAY, or no rule at all: whatever the hub does is right",
     ),
     (
         &["D0-H8", "D0-H9"],
         "what a client does about a loss; that it can see one is D0-G9",
     ),
+    (&["D1-H5"], "how an id was made cannot be told from the id"),
+    (
+        &["OP-8", "OP-12"],
+        "a durable broker's affair, over a restart and inside the process",
+    ),
+    (&["OP-15"], "spans are not part of the protocol"),
+];
+
+/// Rules that cannot be seen from outside; Fanfare's own tests are named after them.
+const UNSEEN: [(&[&str], &str); 9] = [
+    (
+        &["D1-L1", "D1-G4"],
+        "where a hub's URL is was told to the suite",
+    ),
+    (
+        &["D0-U8"],
+        "the suite speaks plain HTTP/1.1; TLS and HTTP/2 are not asked for",
+    ),
+    (&["D1-S6"], "a MAY: whatever the hub does is right"),
     (
         &["D0-C6"],
         "lists of origins are checked when the hub starts",
@@ -84,20 +99,14 @@ const UNSEEN: [(&[&str], &str); 15] = [
         &["D1-S7", "D1-E7", "D1-G6"],
         "the suite does not exhaust a hub's connections",
     ),
-    (&["D1-H5"], "how an id was made cannot be told from the id"),
     (&["DX-15"], "a sentence for the documentation"),
     (
-        &["OP-3", "OP-8", "OP-9", "OP-12"],
-        "it shows only over a restart, over hours, or inside the process",
+        &["OP-3", "OP-9", "OP-10", "OP-17"],
+        "it shows over hours, inside the process, or along with D0-W1",
     ),
-    (&["OP-10"], "a stream does not tell an event's topics"),
     (
-        &["OP-13", "OP-14", "OP-15", "OP-16"],
+        &["OP-13", "OP-14", "OP-16"],
         "operation is not part of the protocol, and is asked for elsewhere",
-    ),
-    (
-        &["OP-17"],
-        "proved with D0-W1: an event has a retry field only if its publisher gave one",
     ),
 ];
 

@@ -5,6 +5,7 @@ mod command;
 mod test;
 mod tidy;
 mod tools;
+mod torture;
 mod tree;
 
 use std::process::ExitCode;
@@ -38,6 +39,8 @@ enum Task {
     },
     /// Simulate the fan-out under seeds
     Sim(Seeds),
+    /// Kill a hub under load, again and again: nothing may be lost, doubled or skipped in silence
+    Torture(torture::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Task::Bench { arguments } => bench(&arguments),
         Task::Conformance { arguments } => conformance(&arguments),
         Task::Sim(seeds) => simulate(&seeds),
+        Task::Torture(args) => torture::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

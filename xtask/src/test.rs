@@ -25,7 +25,7 @@ struct Step {
     work: fn(word: &str) -> anyhow::Result<()>,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step {
         name: "format",
         has_tests: false,
@@ -55,6 +55,11 @@ const STEPS: [Step; 6] = [
         name: "outside",
         has_tests: true,
         work: outside,
+    },
+    Step {
+        name: "web",
+        has_tests: true,
+        work: web,
     },
 ];
 
@@ -117,6 +122,20 @@ fn outside(word: &str) -> anyhow::Result<()> {
         ));
     }
     Ok(())
+}
+
+/// The browser module, in node and in two browsers.
+fn web(word: &str) -> anyhow::Result<()> {
+    tools::need(&tools::WEB)?;
+    Command::cargo(["build", "--package", "fanfare"]).run()?;
+    Command::new("npm")
+        .arguments(["--prefix", "web", "ci"])
+        .run()?;
+    let pattern = (!word.is_empty()).then(|| format!("--test-name-pattern={word}"));
+    Command::new("npm")
+        .arguments(["--prefix", "web", "test", "--"])
+        .arguments(pattern)
+        .run()
 }
 
 /// The test binaries that need other programs; `test = false` keeps them out of `cargo test`.

@@ -18,12 +18,14 @@ pub(crate) const CURL: Tool = Tool {
     package: "curl",
 };
 
-pub(crate) const ALL: [Tool; 5] = [
+const CHROMIUM: Tool = Tool {
+    program: "chromium",
+    package: "chromium",
+};
+
+pub(crate) const ALL: [Tool; 6] = [
     CURL,
-    Tool {
-        program: "chromium",
-        package: "chromium",
-    },
+    CHROMIUM,
     Tool {
         program: "chromedriver",
         package: "chromium-driver",
@@ -35,6 +37,27 @@ pub(crate) const ALL: [Tool; 5] = [
     Tool {
         program: "ip",
         package: "iproute2",
+    },
+    Tool {
+        program: "openssl",
+        package: "openssl",
+    },
+];
+
+/// What tests of the browser module need.
+pub(crate) const WEB: [Tool; 4] = [
+    CHROMIUM,
+    Tool {
+        program: "firefox-esr",
+        package: "firefox-esr",
+    },
+    Tool {
+        program: "node",
+        package: "nodejs",
+    },
+    Tool {
+        program: "npm",
+        package: "npm",
     },
 ];
 

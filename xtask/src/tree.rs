@@ -13,7 +13,7 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Reads all files below `root`, but what is built, hidden or not text.
+    /// Reads all files below `root`, but what is built, installed, hidden or not text.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Tree {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{prefix}{name}");
             if entry.file_type()?.is_dir() {
-                if name != "target" && !name.starts_with('.') {
+                if !FOREIGN.contains(&&*name) && !name.starts_with('.') {
                     self.add(&entry.path(), &format!("{path}/"))?;
                 }
                 continue;
@@ -76,3 +76,6 @@ impl Tree {
         self.files.contains_key(path) || self.files.keys().any(|file| file.starts_with(&folder))
     }
 }
+
+/// Folders of what is built, and of what others wrote.
+const FOREIGN: [&str; 2] = ["target", "node_modules"];

@@ -12,7 +12,7 @@ use slab::Slab;
 
 use crate::filter::Filter;
 use crate::index::{GroupId, Index};
-use crate::subscription::GapSignal;
+use crate::subscription::{GapSignal, Heartbeat};
 use crate::wheel::Tick;
 
 /// What subscribers of one group have in common.
@@ -24,6 +24,7 @@ pub(crate) struct Kind {
     pub(crate) hidden: Selectors,
     pub(crate) form: Form,
     pub(crate) gap_signal: GapSignal,
+    pub(crate) heartbeat: Heartbeat,
 }
 
 impl Kind {

@@ -305,6 +305,16 @@ impl Admission {
         self.start.resumed_after.clone()
     }
 
+    /// The place just before the first event that will be sent: [`Admission::resumed_after`], or
+    /// where the hub's order stood when the subscriber came. A reader that keeps it loses nothing
+    /// if it is cut off before its first event.
+    ///
+    /// `None` when the tail has brought nothing yet although there is history.
+    #[must_use]
+    pub fn starts_after(&self) -> Option<EventId> {
+        self.start.after.clone()
+    }
+
     /// Hands a connected, non-blocking socket to a shard, which owns it from now on.
     ///
     /// The shard writes `first` as it is (the answer's head and the stream's first bytes, already
@@ -341,6 +351,7 @@ impl Admission {
             hidden: self.subscription.hidden,
             form,
             gap_signal: self.subscription.gap_signal,
+            heartbeat: self.subscription.heartbeat,
         };
         let attach = Attach {
             counted_in: self.hub.census.attach(&kind),

@@ -61,7 +61,7 @@ pub use counts::Counts;
 pub use guest::{Guest, GuestBook};
 pub use hub::{Admission, Drained, Hub};
 pub use stream::EventStream;
-pub use subscription::{GapSignal, SubscribeError, Subscription};
+pub use subscription::{GapSignal, Heartbeat, SubscribeError, Subscription};
 
 #[cfg(test)]
 mod scripted;

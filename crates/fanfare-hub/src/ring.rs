@@ -106,6 +106,12 @@ impl Ring {
         self.lock().next
     }
 
+    /// The offset that comes next, and the record before it if that is kept.
+    pub(crate) fn head(&self) -> (u64, Option<Record>) {
+        let state = self.lock();
+        (state.next, state.records.back().cloned())
+    }
+
     /// The newest record, if any is kept.
     pub(crate) fn newest(&self) -> Option<Record> {
         self.lock().records.back().cloned()

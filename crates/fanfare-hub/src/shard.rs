@@ -30,7 +30,10 @@ use crate::index::GroupId;
 use crate::ring::Ring;
 use crate::run::{Rest, Run};
 use crate::sink::Sink;
+use crate::subscription::Heartbeat;
 use crate::wheel::{Clock, Key, Tick, Wheel};
+use lifetime::heartbeat_event;
+use resume::join;
 
 /// A shard's subscribers and its place in the ring.
 #[derive(Debug)]
@@ -63,6 +66,8 @@ pub(crate) struct Shard<S> {
     early: Vec<Key>,
     drain: Option<lifetime::Drain>,
     heartbeat: Frame,
+    /// The same for those who want it as an event.
+    heartbeat_event: Frame,
     /// The last slice that a lagging subscriber read; in a storm the next one wants the same.
     storm: Storm,
     records: Vec<Record>,
@@ -188,6 +193,7 @@ impl<S: Sink> Shard<S> {
         (next, lineage): (u64, Arc<Lineage>),
         (seed, now): (u64, Instant),
     ) -> Self {
+        let heartbeat_event = heartbeat_event(config.heartbeat);
         Self {
             reader,
             config,
@@ -208,6 +214,7 @@ impl<S: Sink> Shard<S> {
             early: Vec::new(),
             drain: None,
             heartbeat: Frame::wrap(HEARTBEAT),
+            heartbeat_event,
             storm: Storm::default(),
             records: Vec::new(),
             touched: Vec::new(),
@@ -222,7 +229,11 @@ impl<S: Sink> Shard<S> {
         let (form, gap_signal) = (attach.kind.form, attach.kind.gap_signal);
         let group = self.groups.join(&attach.kind);
         self.generation = self.generation.wrapping_add(1);
-        let lag = Lag::new(Rest::begin(attach.first, attach.next), self.now);
+        let first = match attach.kind.heartbeat {
+            Heartbeat::Comment => attach.first,
+            Heartbeat::Event => join(&attach.first, self.heartbeat_event.bytes(form)),
+        };
+        let lag = Lag::new(Rest::begin(first, attach.next), self.now);
         let subscriber = Subscriber {
             sink,
             lag: Some(Box::new(lag)),

@@ -16,6 +16,8 @@ pub(crate) struct Start {
     pub(crate) next: u64,
     /// What the answer says of the resume; see [`crate::Admission::resumed_after`].
     pub(crate) resumed_after: Option<EventId>,
+    /// See [`crate::Admission::starts_after`].
+    pub(crate) after: Option<EventId>,
     pub(crate) gap: Option<Gap>,
 }
 
@@ -31,9 +33,15 @@ impl Start {
         unknown_cursor: UnknownCursor,
     ) -> Result<Self, ReadError> {
         let Some(id) = id else {
+            let (next, newest) = ring.head();
+            let after = match newest {
+                Some(newest) => Some(newest.cursor().id()),
+                None => (next == 1).then(|| id_at(None)),
+            };
             return Ok(Self {
-                next: ring.next(),
+                next,
                 resumed_after: None,
+                after,
                 gap: None,
             });
         };
@@ -66,7 +74,8 @@ impl Start {
                 };
                 return Self {
                     next: offset + 1,
-                    resumed_after: Some(after),
+                    resumed_after: Some(after.clone()),
+                    after: Some(after),
                     gap: None,
                 };
             }
@@ -91,7 +100,8 @@ impl Start {
         });
         Self {
             next,
-            resumed_after: Some(resumed_after),
+            resumed_after: Some(resumed_after.clone()),
+            after: Some(resumed_after),
             gap,
         }
     }

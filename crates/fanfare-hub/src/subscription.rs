@@ -22,6 +22,8 @@ pub struct Subscription {
     pub last_event_id: Option<EventId>,
     /// How it learns of a stretch of history that is gone.
     pub gap_signal: GapSignal,
+    /// What fills silence. Default: [`Heartbeat::Comment`].
+    pub heartbeat: Heartbeat,
     /// When it must be closed at the latest, for instance because its token ends.
     pub ends_at: Option<Instant>,
     /// Its entry in the application's book; kept as long as the subscriber is there.
@@ -38,6 +40,7 @@ impl Subscription {
             hidden: Selectors::default(),
             last_event_id: None,
             gap_signal: GapSignal::Event,
+            heartbeat: Heartbeat::Comment,
             ends_at: None,
             guest: None,
         }
@@ -53,6 +56,17 @@ pub enum GapSignal {
     /// By the answer's cursor alone; a gap in mid-stream ends the stream, so that the subscriber
     /// returns and reads it there.
     Cursor,
+}
+
+/// What a subscriber is sent in silence (SRV-15).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Heartbeat {
+    /// A comment, which keeps proxies awake and which no page can see.
+    Comment,
+    /// An event of type `fanfare-heartbeat`, and one at the start: it says how often they come, so
+    /// that a reader can tell a quiet hub from a dead connection.
+    Event,
 }
 
 /// Why a subscriber was not admitted.

@@ -109,7 +109,12 @@ impl Blocks {
             return load.await;
         }
         let piece = Arc::clone(cell.get_or_try_init(|| load).await?);
-        self.lock().keep(start, piece.size());
+        if piece.missing.is_empty() {
+            self.lock().keep(start, piece.size());
+        } else {
+            // What could not be read may be the disk's passing mood: the next one looks again.
+            self.lock().forget(start);
+        }
         Ok(piece)
     }
 
@@ -181,11 +186,11 @@ pub(crate) fn load(
     Ok(piece)
 }
 
-/// The first retained offset, in the snapshot of `connection`.
+/// The first retained offset in the snapshot of `connection`.
 pub(crate) fn floor(connection: &Connection) -> rusqlite::Result<u64> {
     let mut select = connection.prepare_cached(sql::SELECT_FLOOR)?;
     let floor: i64 = select.query_row([], |row| row.get(0))?;
-    Ok(u64::try_from(floor).unwrap_or_default())
+    Ok(u64::try_from(floor).unwrap_or_default().max(1))
 }
 
 /// Reads rows in their order until the piece is full.
@@ -202,8 +207,8 @@ fn scan(
     while *bytes < PIECE_BYTES_MAX
         && let Some(row) = rows.next()?
     {
-        if let Ok(stored) = row::decode(row, now)? {
-            *bytes += piece.push(stored, lineage);
+        if let Ok(stored) = row::decode(row, lineage, now)? {
+            *bytes += piece.push(stored);
         }
     }
     Ok(())
@@ -222,8 +227,8 @@ fn one_by_one(
         if *bytes >= PIECE_BYTES_MAX {
             break;
         }
-        match statement.query_row([number(offset)], |row| row::decode(row, now)) {
-            Ok(Ok(stored)) => *bytes += piece.push(stored, lineage),
+        match statement.query_row([number(offset)], |row| row::decode(row, lineage, now)) {
+            Ok(Ok(stored)) => *bytes += piece.push(stored),
             Ok(Err(_)) | Err(rusqlite::Error::QueryReturnedNoRows) => {}
             Err(error) if is_damage(&error) => {}
             Err(error) => return Err(error),
@@ -236,17 +241,14 @@ impl Piece {
     /// Takes the next row that proved itself; what lies between it and the last one is missing.
     ///
     /// Returns its weight.
-    fn push(&mut self, stored: Stored, lineage: &Lineage) -> usize {
-        let offset = stored.place.offset;
-        let Some(cursor) = lineage.cursor_at(offset) else {
-            return 0;
-        };
+    fn push(&mut self, stored: Stored) -> usize {
+        let offset = stored.place.cursor.offset;
         if offset < self.offsets.end {
             // A row out of order: a damaged tree. Whoever is right is not known; both are not told.
             return 0;
         }
         self.skip_to(offset);
-        let record = stored.into_record(cursor);
+        let record = stored.into_record();
         let size = record.frame().bytes(Form::Plain).len();
         self.records.push(record);
         self.offsets.end = offset + 1;
@@ -262,16 +264,29 @@ impl Piece {
     }
 }
 
-/// Whether the database is damaged, rather than busy or closed.
+/// Whether the database is damaged, rather than busy, closed or out of memory.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode;
+    use rusqlite::{Error, ErrorCode, ffi};
+    let Error::SqliteFailure(error, _) = error else {
+        return matches!(
+            error,
+            Error::InvalidColumnType(..)
+                | Error::FromSqlConversionFailure(..)
+                | Error::IntegralValueOutOfRange(..)
+                | Error::Utf8Error(..)
+        );
+    };
+    // Of the many I/O errors, the ones that say that bytes cannot be read.
+    let unreadable = [
+        ffi::SQLITE_IOERR_READ,
+        ffi::SQLITE_IOERR_SHORT_READ,
+        ffi::SQLITE_IOERR_DATA,
+        ffi::SQLITE_IOERR_CORRUPTFS,
+    ];
     matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure)
-    ) || matches!(
-        error,
-        rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)
-    )
+        error.code,
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase
+    ) || unreadable.contains(&error.extended_code)
 }
 
 /// Bytes of events in one piece; the record that passes it is still in it.

@@ -15,12 +15,13 @@ use futures_core::stream::BoxStream;
 
 use crate::blocks::Blocks;
 use crate::config::Config;
-use crate::database::{self, sql};
+use crate::database;
 use crate::error::OpenError;
 use crate::page::{self, Source};
 use crate::queue::{Job, Queue};
 use crate::readers::Readers;
-use crate::row::{Now, number};
+use crate::row::Now;
+use crate::search::{self, FoundId};
 use crate::shared::Shared;
 use crate::start;
 use crate::tail;
@@ -185,16 +186,19 @@ impl Broker for SqliteBroker {
             if let Some(resolved) = bounds.resolve(&id) {
                 return Ok(resolved);
             }
-            let first = number(bounds.first);
+            let (first, lineage) = (bounds.first, bounds.lineage);
             let find = move |connection: &rusqlite::Connection| {
-                let mut select = connection.prepare_cached(sql::SELECT_OWN_ID)?;
-                select.query_row(rusqlite::params![id.as_str(), first], |row| {
-                    row.get::<_, Option<i64>>(0)
-                })
+                search::find_id(connection, &id, first, &lineage)
             };
-            let offset = self.readers.read(find).await?;
-            let offset = offset.and_then(|offset| u64::try_from(offset).ok());
-            Ok(offset.map_or(Resolved::Unknown, Resolved::At))
+            let found = self.readers.read(find).await?;
+            if found == FoundId::Damaged {
+                let what = "the index of ids has a row that is wrong; the id is told as unknown";
+                self.shared.damaged(what.to_owned());
+            }
+            Ok(match found {
+                FoundId::At(offset) => Resolved::At(offset),
+                FoundId::Nowhere | FoundId::Damaged => Resolved::Unknown,
+            })
         })
     }
 

@@ -32,6 +32,11 @@ pub(crate) fn open_writer(directory: &Path) -> Result<Connection, OpenError> {
     let connection = Connection::open_with_flags(file(directory), flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     defend(&connection)?;
+    // Before anything is changed: it may be the database of another program.
+    let new = is_new(&connection)?;
+    if !new {
+        check(&connection, directory)?;
+    }
     connection.pragma_update(None, "page_size", 4096)?;
     // Before the first table: pages that trimming frees can be given back one by one.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -56,7 +61,9 @@ pub(crate) fn open_writer(directory: &Path) -> Result<Connection, OpenError> {
             .or_else(no_rows)?;
     }
     connection.set_prepared_statement_cache_capacity(64);
-    make_or_check(&connection, directory)?;
+    if new {
+        make(&connection, directory)?;
+    }
     Ok(connection)
 }
 
@@ -107,13 +114,14 @@ fn no_rows(error: rusqlite::Error) -> rusqlite::Result<()> {
     Err(error)
 }
 
-fn make_or_check(connection: &Connection, directory: &Path) -> Result<(), OpenError> {
+/// Whether nothing was ever made of the file; one that a crash left empty is as new.
+fn is_new(connection: &Connection) -> rusqlite::Result<bool> {
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let (application, version) = marks(connection)?;
-    if tables > 0 || application != 0 || version != 0 {
-        return check(connection, directory);
-    }
+    Ok(tables == 0 && marks(connection)? == (0, 0))
+}
+
+fn make(connection: &Connection, directory: &Path) -> Result<(), OpenError> {
     connection.execute_batch(&format!(
         "BEGIN IMMEDIATE;
          PRAGMA application_id = {APPLICATION_ID};
@@ -164,12 +172,18 @@ fn marks(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
 /// `topic_block` says in which blocks of offsets a topic occurs, not at which offsets: one row
 /// serves up to [`crate::blocks::BLOCK`] records. A topic is there by a hash of 64 bits, so there is
 /// no dictionary to keep; two topics of one hash only cost a look that finds nothing.
-const TABLES: &str = "
+///
+/// `hub.head` and `hub.postings` are not believed, only compared: a history that is shorter than
+/// the head that was noted when the row was written, or an index that does not sum up to
+/// `postings`, is damaged.
+pub(crate) const TABLES: &str = "
     CREATE TABLE hub (
       one         INTEGER PRIMARY KEY CHECK (one = 1),
       created_ms  INTEGER NOT NULL,
       floor       INTEGER NOT NULL,
       floor_total INTEGER NOT NULL,
+      head        INTEGER NOT NULL,
+      postings    INTEGER NOT NULL,
       synced      INTEGER NOT NULL,
       started_ms  INTEGER NOT NULL,
       boot_id     TEXT    NOT NULL,
@@ -214,7 +228,7 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX dedupe_expiry ON dedupe (expires_ms);
 
-    INSERT INTO hub VALUES (1, unixepoch('subsec') * 1000, 1, 0, 0, 0, '', '', 1);
+    INSERT INTO hub VALUES (1, unixepoch('subsec') * 1000, 1, 0, 0, 0, 0, 0, '', '', 1);
 ";
 
 /// Every other statement there is, by name: a test holds each to a plan without scan or sort.
@@ -245,8 +259,8 @@ pub(crate) mod sql {
     pub(crate) const SELECT_RECORDS: &str =
         records!("WHERE offset >= ?1 AND offset <= ?2 ORDER BY offset");
     pub(crate) const SELECT_RECORD: &str = records!("WHERE offset = ?1");
-    pub(crate) const SELECT_WEIGHTS: &str =
-        "SELECT offset, ts_ms, total FROM record WHERE offset >= ?1 ORDER BY offset LIMIT ?2";
+    pub(crate) const SELECT_TIME: &str = "SELECT ts_ms FROM record WHERE offset = ?1";
+    pub(crate) const SELECT_TOTAL: &str = "SELECT total FROM record WHERE offset = ?1";
     pub(crate) const SELECT_TOPICS: &str =
         "SELECT topics FROM record WHERE offset >= ?1 AND offset <= ?2";
     pub(crate) const SELECT_FIRST: &str = "SELECT min(offset) FROM record";
@@ -255,21 +269,23 @@ pub(crate) mod sql {
         "SELECT min(offset) FROM record WHERE id = ?1 AND offset >= ?2";
     pub(crate) const SELECT_FLOOR: &str = "SELECT floor FROM hub WHERE one = 1";
     pub(crate) const SELECT_HUB: &str = "SELECT floor, floor_total, started_ms, boot_id, \
-        durability, clean, created_ms, synced FROM hub WHERE one = 1";
+        durability, clean, head, postings FROM hub WHERE one = 1";
     pub(crate) const SELECT_EPOCHS: &str = "SELECT first, epoch FROM epoch ORDER BY first";
     pub(crate) const SELECT_LAST_BLOCK: &str =
         "SELECT max(block) FROM topic_block WHERE topic = ?1";
     pub(crate) const SELECT_BLOCKS: &str = "SELECT block, prev FROM topic_block \
         WHERE topic = ?1 AND block >= ?2 AND block <= ?3 ORDER BY block LIMIT ?4";
+    pub(crate) const SELECT_POSTINGS: &str = "SELECT topic, block FROM topic_block";
     pub(crate) const SELECT_DEDUPE: &str =
         "SELECT fingerprint, epoch, offset, id, expires_ms FROM dedupe WHERE key = ?1";
 
-    pub(crate) const UPDATE_FLOOR: &str =
-        "UPDATE hub SET floor = ?1, floor_total = ?2 WHERE one = 1";
-    pub(crate) const UPDATE_SYNCED: &str = "UPDATE hub SET synced = ?1 WHERE one = 1";
+    pub(crate) const UPDATE_BOUNDS: &str = "UPDATE hub SET floor = ?1, floor_total = ?2, \
+        head = ?3, postings = ?4 WHERE one = 1";
+    pub(crate) const UPDATE_SYNCED: &str =
+        "UPDATE hub SET synced = ?1, head = ?1, clean = 0 WHERE one = 1";
     pub(crate) const UPDATE_RUN: &str = "UPDATE hub SET started_ms = ?1, boot_id = ?2, \
         durability = ?3, clean = 0 WHERE one = 1";
-    pub(crate) const UPDATE_CLEAN: &str = "UPDATE hub SET clean = 1 WHERE one = 1";
+    pub(crate) const UPDATE_CLEAN: &str = "UPDATE hub SET clean = 1, head = ?1 WHERE one = 1";
 
     pub(crate) const DELETE_RECORDS: &str = "DELETE FROM record WHERE offset <= ?1";
     pub(crate) const DELETE_TOPIC_BLOCK: &str =
@@ -287,7 +303,9 @@ pub(crate) mod sql {
         INSERT_DEDUPE,
         SELECT_RECORDS,
         SELECT_RECORD,
-        SELECT_WEIGHTS,
+        SELECT_TIME,
+        SELECT_TOTAL,
+        SELECT_POSTINGS,
         SELECT_TOPICS,
         SELECT_FIRST,
         SELECT_LAST,
@@ -298,7 +316,7 @@ pub(crate) mod sql {
         SELECT_LAST_BLOCK,
         SELECT_BLOCKS,
         SELECT_DEDUPE,
-        UPDATE_FLOOR,
+        UPDATE_BOUNDS,
         UPDATE_SYNCED,
         UPDATE_RUN,
         UPDATE_CLEAN,

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fanfare_broker::{Lineage, Record};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::blocks::{self, block_of, offsets_of};
 use crate::database::{self, sql};
 use crate::error::OpenError;
 use crate::readers::in_snapshot;
 use crate::row::{number, topic_hash};
+use crate::{search, start};
 
 /// Reads a history that a hub may be writing at the same time; changes nothing.
 #[derive(Debug)]
@@ -68,6 +69,13 @@ pub enum Finding {
         /// The record's offset.
         offset: u64,
     },
+    /// The newest records are gone: there were some up to this offset.
+    Newest {
+        /// The last offset that was stored for certain.
+        last: u64,
+    },
+    /// The index of topics does not have the rows that it should have.
+    Postings,
     /// SQLite's own check.
     Database {
         /// What it says.
@@ -153,6 +161,7 @@ impl Inspector {
                 Err(error) => return Err(error.into()),
             }
         }
+        self.verify_sums(&mut found)?;
         let mut check = self.connection.prepare("PRAGMA integrity_check(20)")?;
         let mut rows = check.query([])?;
         loop {
@@ -170,6 +179,33 @@ impl Inspector {
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// Compares what is there with what was noted.
+    fn verify_sums(&self, found: &mut impl FnMut(Finding)) -> Result<(), OpenError> {
+        let sums = in_snapshot(&self.connection, |connection| {
+            let head = read_stats(connection)?.head;
+            let noted = start::noted(connection)?;
+            Ok((head, noted, search::postings(connection)?))
+        });
+        match sums {
+            Ok((head, noted, postings)) => {
+                if noted.is_beyond(head) {
+                    let last = noted.head;
+                    found(Finding::Newest { last });
+                }
+                if postings != noted.postings {
+                    found(Finding::Postings);
+                }
+                Ok(())
+            }
+            Err(error) if blocks::is_damage(&error) => {
+                let what = error.to_string();
+                found(Finding::Database { what });
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -195,7 +231,11 @@ impl Inspector {
         let name = file.to_string_lossy();
         let copied = self.connection.execute("VACUUM INTO ?1", [name]);
         self.connection.pragma_update(None, "query_only", "ON")?;
-        copied?;
+        if let Err(error) = copied {
+            // Half a copy must not be taken for one.
+            _ = std::fs::remove_file(file);
+            return Err(error.into());
+        }
         let copy = std::fs::File::open(file).map_err(failed)?;
         copy.sync_all().map_err(failed)
     }
@@ -218,7 +258,7 @@ fn read_stats(connection: &Connection) -> rusqlite::Result<Stats> {
         .query_row([], |row| {
             let clean: i64 = row.get(5)?;
             Ok((
-                unsigned(row.get(0)?),
+                unsigned(row.get(0)?).max(1),
                 unsigned(row.get(1)?),
                 unsigned(row.get(2)?),
                 row.get(4)?,
@@ -229,17 +269,13 @@ fn read_stats(connection: &Connection) -> rusqlite::Result<Stats> {
         .prepare_cached(sql::SELECT_LAST)?
         .query_row([], |row| row.get(0))?;
     let head = last.map_or(floor - 1, unsigned).max(floor - 1);
-    let place = |offset: u64| -> rusqlite::Result<Option<(u64, u64)>> {
-        let mut select = connection.prepare_cached(sql::SELECT_WEIGHTS)?;
-        let mut rows = select.query([number(offset), 1])?;
-        match rows.next()? {
-            Some(row) => Ok(Some((unsigned(row.get(1)?), unsigned(row.get(2)?)))),
-            None => Ok(None),
-        }
-    };
     let retained = head >= floor;
-    let oldest = if retained { place(floor)? } else { None };
-    let newest = if retained { place(head)? } else { None };
+    let column = |text, offset| -> rusqlite::Result<Option<u64>> {
+        let mut select = connection.prepare_cached(text)?;
+        let number = select.query_row([number(offset)], |row| row.get(0));
+        Ok(number.optional()?.filter(|_| retained).map(unsigned))
+    };
+    let total = column(sql::SELECT_TOTAL, head)?;
     let count = |table| -> rusqlite::Result<i64> {
         connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
             row.get(0)
@@ -248,9 +284,9 @@ fn read_stats(connection: &Connection) -> rusqlite::Result<Stats> {
     Ok(Stats {
         first: floor,
         head,
-        oldest_ms: oldest.map(|(ts_ms, _)| ts_ms),
-        newest_ms: newest.map(|(ts_ms, _)| ts_ms),
-        bytes: newest.map_or(0, |(_, total)| total.saturating_sub(floor_total)),
+        oldest_ms: column(sql::SELECT_TIME, floor)?,
+        newest_ms: column(sql::SELECT_TIME, head)?,
+        bytes: total.map_or(0, |total| total.saturating_sub(floor_total)),
         file_bytes: 0,
         epochs: usize::try_from(count("epoch")?).unwrap_or_default(),
         keys: unsigned(count("dedupe")?),
@@ -281,13 +317,10 @@ fn verify_block(
     next: u64,
     found: &mut impl FnMut(Finding),
 ) -> rusqlite::Result<Option<u64>> {
-    let floor: i64 = connection
-        .prepare_cached(sql::SELECT_FLOOR)?
-        .query_row([], |row| row.get(0))?;
+    let next = next.max(blocks::floor(connection)?);
     let last: Option<i64> = connection
         .prepare_cached(sql::SELECT_LAST)?
         .query_row([], |row| row.get(0))?;
-    let next = next.max(u64::try_from(floor).unwrap_or_default());
     let head = last
         .and_then(|last| u64::try_from(last).ok())
         .unwrap_or_default();
@@ -308,7 +341,10 @@ fn verify_block(
     for record in &piece.records {
         let offset = record.offset();
         for topic in record.publication().topics() {
-            let key = [topic_hash(topic.as_str()), number(block_of(offset))];
+            let key = [
+                topic_hash(topic.as_str().as_bytes()),
+                number(block_of(offset)),
+            ];
             if posting.query_row(key, |row| row.get::<_, i64>(0))? == 0 {
                 found(Finding::Index { offset });
             }

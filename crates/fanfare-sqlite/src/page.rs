@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use fanfare_broker::{Budget, Form, Page, PageEnd, ReadError, TopicFilter};
 
-use crate::blocks::{self, BLOCK, Blocks, Piece, block_of, offsets_of};
+use crate::blocks::{BLOCK, Blocks, Piece, block_of, offsets_of};
 use crate::readers::Readers;
 use crate::row::topic_hash;
-use crate::search::{Candidates, search};
+use crate::search::{Answer, Candidates, search};
 use crate::shared::Shared;
 
 /// What a slice is read with.
@@ -47,7 +47,12 @@ pub(crate) async fn read(
         looks_left: budget.records_max.max(1),
         bytes_left: budget.bytes_max.max(1),
     };
-    let candidates = find(source, start, upto, &*filter).await?;
+    let candidates = match find(source, start, upto, &*filter).await? {
+        // Trimmed since: what the index no longer names was not looked at.
+        Some(Answer { first, .. }) if first > start => return Err(ReadError::Trimmed { first }),
+        Some(answer) => answer.candidates,
+        None => None,
+    };
     while slice.has_room() {
         if !slice.skip(candidates.as_ref()) {
             break;
@@ -74,13 +79,13 @@ pub(crate) async fn read(
     Ok(slice.page)
 }
 
-/// The blocks that an index finds; `None`: every block has to be looked at.
+/// What the index says of a range; `None`: it was not asked.
 async fn find(
     source: Source<'_>,
     start: u64,
     upto: u64,
     filter: &dyn TopicFilter,
-) -> Result<Option<Candidates>, ReadError> {
+) -> Result<Option<Answer>, ReadError> {
     // A short stretch is read faster than it is searched.
     if upto.saturating_sub(start) < 2 * BLOCK {
         return Ok(None);
@@ -88,24 +93,20 @@ async fn find(
     let Some(topics) = filter.exact_topics() else {
         return Ok(None);
     };
-    let hashes: Vec<_> = topics.iter().map(|it| topic_hash(it.as_str())).collect();
+    let hashes: Vec<_> = topics
+        .iter()
+        .map(|it| topic_hash(it.as_str().as_bytes()))
+        .collect();
     let (first, last) = (block_of(start), block_of(upto));
-    let (floor, found) = source
+    let answer = source
         .readers
-        .read(move |connection| {
-            let floor = blocks::floor(connection)?;
-            Ok((floor, search(connection, &hashes, first, last)?))
-        })
+        .read(move |connection| search(connection, &hashes, first, last))
         .await?;
-    // What was trimmed since has left the index too: its absence there says nothing.
-    if start < floor {
-        return Err(ReadError::Trimmed { first: floor });
-    }
-    if found.is_none() {
+    if answer.candidates.is_none() {
         let what = "the index of topics has a hole; reads look at every record instead";
         source.shared.damaged(what.to_owned());
     }
-    Ok(found)
+    Ok(Some(answer))
 }
 
 /// A page that is being filled.

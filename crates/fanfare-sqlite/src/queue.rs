@@ -171,6 +171,15 @@ impl Queue {
         self.changed.notify_one();
     }
 
+    /// Takes no more jobs, and drops those that wait: nobody is there to store them.
+    pub(crate) fn end(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        let jobs = std::mem::take(&mut waiting.jobs);
+        drop(waiting);
+        drop(jobs);
+    }
+
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().jobs.is_empty()

@@ -1,6 +1,7 @@
 //! The threads that read: a connection each, and short snapshots (Q3).
 
 use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -95,7 +96,11 @@ pub(crate) fn in_snapshot<T>(
 impl Tasks {
     fn run(&self, connection: &Connection) {
         while let Some(task) = self.next() {
-            task(connection);
+            // A panic costs its own read, whose answer is dropped, and not the thread.
+            _ = panic::catch_unwind(AssertUnwindSafe(|| task(connection)));
+            if !connection.is_autocommit() {
+                _ = connection.execute("ROLLBACK", []);
+            }
         }
     }
 

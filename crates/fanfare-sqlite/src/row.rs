@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crc32c::crc32c_append;
-use fanfare_broker::{Audience, Cursor, Expiry, Publication, Record, Topic};
+use fanfare_broker::{Audience, Cursor, Expiry, Lineage, Publication, Record, Topic};
 use fanfare_wire::{Event, EventId, EventType, Retry};
 use rusqlite::{CachedStatement, Row, ToSql};
 use sha2::{Digest, Sha256};
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// What stands beside a publication in its row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Place {
-    pub(crate) offset: u64,
+    pub(crate) cursor: Cursor,
     /// When it was stored, in milliseconds since 1970; never less than the record's before it.
     pub(crate) ts_ms: u64,
     /// The weights of all records up to this one.
@@ -64,7 +64,10 @@ pub(crate) fn insert(
     let fields = Fields {
         place,
         private: publication.audience == Audience::Private,
-        expires_ms: publication.expires.map(Expiry::unix_ms),
+        // A later one than SQLite can keep is as good as none, and must sum to what is kept.
+        expires_ms: publication
+            .expires
+            .map(|expiry| expiry.unix_ms().min(i64::MAX.unsigned_abs())),
         retry_ms: event.retry.map(Retry::as_millis),
         topics,
         id: event.id.as_ref().map(EventId::as_str),
@@ -72,7 +75,7 @@ pub(crate) fn insert(
         data: &event.data,
     };
     let columns: [&dyn ToSql; 11] = [
-        &number(place.offset),
+        &number(place.cursor.offset),
         &number(place.ts_ms),
         &number(place.total),
         &fields.private,
@@ -100,13 +103,13 @@ pub(crate) fn join_topics(publication: &Publication) -> String {
 }
 
 /// The topics of [`join_topics`].
-pub(crate) fn split_topics(text: &str) -> impl Iterator<Item = &str> {
-    text.split('\n')
+pub(crate) fn split_topics(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n')
 }
 
 /// A topic's name in the index.
-pub(crate) fn topic_hash(topic: &str) -> i64 {
-    let digest = Sha256::digest(topic.as_bytes());
+pub(crate) fn topic_hash(topic: &[u8]) -> i64 {
+    let digest = Sha256::digest(topic);
     let first = digest.first_chunk::<8>().copied().unwrap_or_default();
     i64::from_be_bytes(first)
 }
@@ -119,9 +122,8 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// The record, in the epoch that `cursor_at` knows for its offset.
-    pub(crate) fn into_record(self, cursor: Cursor) -> Record {
-        Record::new(cursor, self.publication)
+    pub(crate) fn into_record(self) -> Record {
+        Record::new(self.place.cursor, self.publication)
     }
 }
 
@@ -134,16 +136,26 @@ pub(crate) struct Damaged {
 
 /// Reads a row, and holds it against its sum and the rules that everything stored keeps (W6).
 ///
+/// Its epoch, which `lineage` knows, is part of the sum: a lineage that is damaged gives no record
+/// a false cursor.
+///
 /// # Errors
 ///
 /// The outer one is SQLite's; the inner one says that the row is damaged.
-pub(crate) fn decode(row: &Row<'_>, now: Now) -> rusqlite::Result<Result<Stored, Damaged>> {
+pub(crate) fn decode(
+    row: &Row<'_>,
+    lineage: &Lineage,
+    now: Now,
+) -> rusqlite::Result<Result<Stored, Damaged>> {
     let offset: i64 = row.get(0)?;
     let offset = u64::try_from(offset).unwrap_or_default();
-    Ok(decode_fields(row, offset, now).ok_or(Damaged { offset }))
+    let stored = lineage
+        .cursor_at(offset)
+        .and_then(|cursor| decode_fields(row, cursor, now));
+    Ok(stored.ok_or(Damaged { offset }))
 }
 
-fn decode_fields(row: &Row<'_>, offset: u64, now: Now) -> Option<Stored> {
+fn decode_fields(row: &Row<'_>, cursor: Cursor, now: Now) -> Option<Stored> {
     let column = |column: usize| row.get_ref(column).ok();
     let integer = |at| u64::try_from(column(at)?.as_i64().ok()?).ok();
     let optional = |at| match column(at)?.as_i64_or_null().ok()? {
@@ -152,7 +164,7 @@ fn decode_fields(row: &Row<'_>, offset: u64, now: Now) -> Option<Stored> {
     };
     let text = |at| column(at)?.as_str_or_null().ok();
     let place = Place {
-        offset,
+        cursor,
         ts_ms: integer(1)?,
         total: integer(2)?,
     };
@@ -192,11 +204,12 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// CRC-32C over every field, each with its length or as it is absent, so that no two rows sum
+    /// CRC-32C over the epoch and every field, each with its length or as it is absent, so that no two rows sum
     /// the same bytes.
     fn sum(&self) -> u32 {
         let numbers = [
-            self.place.offset,
+            self.place.cursor.epoch.number().into(),
+            self.place.cursor.offset,
             self.place.ts_ms,
             self.place.total,
             u64::from(self.private),
@@ -223,7 +236,10 @@ impl Fields<'_> {
 
     /// The publication, through the same constructors as everything that comes from outside.
     fn publication(&self, now: Now) -> Option<Publication> {
-        let mut topics = split_topics(self.topics).map(|topic| Topic::parse(topic).ok());
+        let mut topics = self
+            .topics
+            .split('\n')
+            .map(|topic| Topic::parse(topic).ok());
         let event = Event {
             event_type: match self.event_type {
                 None => None,

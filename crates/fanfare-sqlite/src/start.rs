@@ -1,5 +1,8 @@
 //! The start: what an earlier run left is proved before anybody is served from it (§5.5).
 
+mod check;
+mod past;
+
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -8,14 +11,16 @@ use std::time::Instant;
 
 use fanfare_broker::{Bounds, Epoch, Lineage};
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, MAIN_DB, OptionalExtension, params};
+use rusqlite::{Connection, MAIN_DB, params};
 
-use crate::blocks::{self, block_of, is_damage};
+use self::past::Past;
+pub(crate) use self::past::noted;
+use crate::blocks::is_damage;
 use crate::config::{Config, Durability, OnDamage};
 use crate::database::{self, sql};
 use crate::error::OpenError;
 use crate::lock::Lock;
-use crate::row::{Now, number, topic_hash};
+use crate::row::{Now, number};
 use crate::shared::Condition;
 use crate::writer::{self, Head};
 
@@ -45,21 +50,18 @@ pub(crate) fn open(directory: &Path, config: &Config) -> Result<Opened, OpenErro
     renew_log(directory)?;
     let connection = database::open_writer(directory).map_err(name_damage)?;
     let recovered = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
-    let mut damage = match recovered {
+    let damage = match recovered {
         Ok(_) => None,
         Err(error) if is_damage(&error) => Some(format!("the log cannot be recovered: {error}")),
-        Err(error) if is_full(&error) => None,
+        // Somebody reads an older state, a backup for instance. What is in the log is on the disk
+        // (U2), and is moved later.
+        Err(error) if is_full(&error) || is_busy(&error) => None,
         Err(error) => return Err(error.into()),
     };
-    let past = read_past(&connection).map_err(name_damage)?;
-    let found = if past.head.next == 1 {
-        Ok(())
-    } else {
-        check(&connection, &past)
-    };
-    damage = damage
-        .or(found.err())
-        .or_else(|| after_reboot(&connection, directory, &past));
+    let past = Past::read(&connection).map_err(name_damage)?;
+    let damage = damage
+        .or_else(|| check::check(&connection, directory, &past).err())
+        .or_else(|| check::after_reboot(&connection, directory, &past));
     let condition = match damage {
         Some(what) if config.on_damage == OnDamage::Refuse => {
             return Err(OpenError::Damaged { what });
@@ -126,167 +128,6 @@ fn renew_log(directory: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// What the last run left.
-#[derive(Debug)]
-struct Past {
-    head: Head,
-    lineage: Lineage,
-    started_ms: u64,
-    boot_id: String,
-    durability: String,
-    clean: bool,
-}
-
-fn read_past(connection: &Connection) -> Result<Past, OpenError> {
-    let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
-    let mut past = connection.query_row(sql::SELECT_HUB, [], |row| {
-        let floor = unsigned(row.get(0)?).max(1);
-        let floor_total = unsigned(row.get(1)?);
-        Ok(Past {
-            head: Head {
-                next: floor,
-                total: floor_total,
-                ts_ms: 0,
-                floor,
-                floor_total,
-                floor_ts_ms: None,
-                purged: floor,
-            },
-            lineage: Lineage::default(),
-            started_ms: unsigned(row.get(2)?),
-            boot_id: row.get(3)?,
-            durability: row.get(4)?,
-            clean: row.get::<_, i64>(5)? != 0,
-        })
-    })?;
-    let mut select = connection.prepare_cached(sql::SELECT_EPOCHS)?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let (first, epoch): (i64, u32) = (row.get(0)?, row.get(1)?);
-        let epoch = std::num::NonZeroU32::new(epoch).map(Epoch::new);
-        let begun = epoch.is_some_and(|epoch| past.lineage.begin(unsigned(first), epoch));
-        if !begun {
-            let what = format!("the epoch at offset {first} does not follow the one before it");
-            return Err(OpenError::Damaged { what });
-        }
-    }
-    let extreme = |text| -> rusqlite::Result<Option<i64>> {
-        connection.query_row(text, [], |row| row.get(0))
-    };
-    if let Some(last) = extreme(sql::SELECT_LAST)? {
-        past.head.next = past.head.next.max(unsigned(last) + 1);
-        past.head.purged = extreme(sql::SELECT_FIRST)?.map_or(1, unsigned).max(1);
-        let (ts_ms, total) = connection.query_row(sql::SELECT_WEIGHTS, [last, 1], |row| {
-            Ok((unsigned(row.get(1)?), unsigned(row.get(2)?)))
-        })?;
-        past.head.ts_ms = ts_ms;
-        past.head.total = past.head.total.max(total);
-    }
-    Ok(past)
-}
-
-/// The cheap checks (U5): the newest records and their index, and that the parts fit each other.
-///
-/// The error says what does not.
-fn check(connection: &Connection, past: &Past) -> Result<(), String> {
-    let head = past.head;
-    if head.purged > head.floor && head.floor < head.next {
-        return Err(format!(
-            "the records from offset {} to {} are gone",
-            head.floor,
-            head.purged - 1
-        ));
-    }
-    let newest = past
-        .lineage
-        .epochs()
-        .last()
-        .map_or(u64::MAX, |(first, _)| first);
-    if newest >= head.next {
-        return Err("the newest epoch begins beyond the newest record".to_owned());
-    }
-    if past
-        .lineage
-        .cursor_at(head.floor.min(head.next - 1))
-        .is_none()
-    {
-        return Err("the oldest record belongs to no epoch".to_owned());
-    }
-    let first = head.next.saturating_sub(CHECKED_RECORDS).max(head.floor);
-    check_records(connection, past, first).unwrap_or_else(|error| Err(error.to_string()))
-}
-
-fn check_records(
-    connection: &Connection,
-    past: &Past,
-    first: u64,
-) -> rusqlite::Result<Result<(), String>> {
-    let mut next = first;
-    let mut posting =
-        connection.prepare("SELECT 1 FROM topic_block WHERE topic = ?1 AND block = ?2")?;
-    while next < past.head.next {
-        let end = blocks::offsets_of(block_of(next)).end.min(past.head.next);
-        let piece = blocks::load(connection, next..end, &past.lineage)?;
-        if let Some(hole) = piece.missing.first() {
-            let (start, last) = (hole.start, hole.end - 1);
-            return Ok(Err(format!(
-                "the records at offsets {start} to {last} cannot be read"
-            )));
-        }
-        let mut before: Option<&[fanfare_broker::Topic]> = None;
-        for record in &piece.records {
-            let topics = record.publication().topics();
-            if before == Some(topics) {
-                continue;
-            }
-            before = Some(topics);
-            for topic in topics {
-                let key = [
-                    topic_hash(topic.as_str()),
-                    number(block_of(record.offset())),
-                ];
-                if posting.query_row(key, |_| Ok(())).optional()?.is_none() {
-                    let offset = record.offset();
-                    return Ok(Err(format!(
-                        "the index does not know a topic of the record at offset {offset}"
-                    )));
-                }
-            }
-        }
-        next = piece.offsets.end;
-    }
-    Ok(Ok(()))
-}
-
-/// An unclean end and another boot: pages may have been lost, so all of a database of a moderate
-/// size is looked at (U6). Under the same boot the kernel kept what the process wrote.
-fn after_reboot(connection: &Connection, directory: &Path, past: &Past) -> Option<String> {
-    if past.clean || past.boot_id == boot_id() {
-        return None;
-    }
-    if past.durability != Durability::Always.as_str() {
-        tracing::warn!(
-            durability = past.durability,
-            "the last run did not end cleanly, and the machine was started since: newest events \
-             of it may be lost; clients that had them are told"
-        );
-    }
-    let size = fs::metadata(database::file(directory)).map_or(0, |file| file.len());
-    if size > QUICK_CHECK_BYTES_MAX {
-        tracing::warn!(
-            "the database is too large to be checked at a start; `fanfare history verify` does it"
-        );
-        return None;
-    }
-    let answer: rusqlite::Result<String> =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
-    match answer {
-        Ok(answer) if answer == "ok" => None,
-        Ok(answer) => Some(answer),
-        Err(error) => Some(error.to_string()),
-    }
-}
-
 /// Signs the database for this run (U7). A disk that cannot be written makes it read-only.
 fn begin_run(connection: &Connection, config: &Config, now: Now) -> Condition {
     let signed = connection
@@ -314,7 +155,7 @@ fn report(directory: &Path, config: &Config, past: &Past, condition: &Condition,
         directory = %directory.display(),
         records = head.next - head.floor,
         head = head.next - 1,
-        clean = past.clean,
+        clean = past.noted.clean,
         last_run_ms = past.started_ms,
         durability = config.durability.as_str(),
         took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
@@ -338,20 +179,18 @@ fn is_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
 }
 
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+}
+
 /// A database that cannot even be opened is damaged.
 fn name_damage(error: impl Into<OpenError>) -> OpenError {
     let error = error.into();
     if let OpenError::Database(error) = &error
-        && is_damage(error)
+        && (is_damage(error) || *error == rusqlite::Error::QueryReturnedNoRows)
     {
         let what = error.to_string();
         return OpenError::Damaged { what };
     }
     error
 }
-
-/// Newest records that every start looks at.
-const CHECKED_RECORDS: u64 = 1000;
-
-/// The largest database that is checked as a whole at a start, which takes seconds.
-const QUICK_CHECK_BYTES_MAX: u64 = 1 << 30;

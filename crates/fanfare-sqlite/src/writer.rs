@@ -7,6 +7,7 @@ mod trim;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fanfare_broker::{Bounds, Epoch, Lineage, Publication, PublishError, Topic};
@@ -39,6 +40,8 @@ pub(crate) struct Head {
     pub(crate) floor_ts_ms: Option<u64>,
     /// The first offset that may still have a row: blocks are deleted as a whole.
     pub(crate) purged: u64,
+    /// What the rows of the index add up to; see [`crate::search::posting`].
+    pub(crate) postings: i64,
 }
 
 /// The thread that writes, and all that it owns.
@@ -74,6 +77,10 @@ pub(crate) type Topics = HashMap<Topic, (i64, Option<u64>)>;
 impl Writer {
     /// Writes until the queue is closed.
     pub(crate) fn run(mut self) {
+        let _last_words = LastWords {
+            shared: Arc::clone(&self.shared),
+            queue: Arc::clone(&self.queue),
+        };
         loop {
             let now = Now::read();
             match self.queue.take(self.due(now.instant), now.instant) {
@@ -102,8 +109,10 @@ impl Writer {
     }
 
     /// Does what is due by time: flushes, trims, looks whether there is room again.
+    ///
+    /// All of that goes on while there is no room for more (F7), as long as the disk lets it.
     fn tend(&mut self, now: Now) {
-        if !self.may_write(now) {
+        if !self.may_write(now) && !matches!(self.shared.condition(), Condition::Full(_)) {
             return;
         }
         if let Err(fault) = self.commit(Vec::new(), now) {
@@ -198,6 +207,7 @@ impl Writer {
         let mut stage = self.append(batches, now)?;
         let inserted = stage.records.len();
         self.trim(&mut stage, inserted, now)?;
+        self.note_bounds(&stage.head)?;
         if flushed && matches!(self.config.durability, Durability::Interval(_)) {
             let head = number(stage.head.next - 1);
             self.connection
@@ -205,6 +215,18 @@ impl Writer {
                 .execute([head])?;
         }
         Ok(stage)
+    }
+
+    /// Stores what of `head` has a column, if it changed.
+    fn note_bounds(&self, head: &Head) -> rusqlite::Result<()> {
+        let kept = |head: &Head| (head.floor, head.floor_total, head.postings);
+        if kept(head) == kept(&self.head) {
+            return Ok(());
+        }
+        let mut update = self.connection.prepare_cached(sql::UPDATE_BOUNDS)?;
+        let (floor, floor_total) = (number(head.floor), number(head.floor_total));
+        let columns = [floor, floor_total, number(head.next - 1), head.postings];
+        update.execute(columns).map(|_| ())
     }
 
     /// Makes the coming commit one that is flushed, if it has to be (W10).
@@ -282,7 +304,7 @@ impl Writer {
                 true
             }
             Err(error) => {
-                let fault = At::Body.fault()(error);
+                let fault = At::Begin.fault()(error);
                 if !fault.is_full() {
                     self.fail(&fault);
                 }
@@ -319,29 +341,36 @@ impl Writer {
     }
 
     fn set_full(&self, why: String) {
-        tracing::error!("nothing is stored until there is room: {why}");
+        if !matches!(self.shared.condition(), Condition::Full(_)) {
+            tracing::error!("nothing is stored until there is room: {why}");
+        }
         self.shared.set_condition(Condition::Full(why));
     }
 
     fn checkpoint(&mut self) {
-        if self.shared.condition() != Condition::Ready {
+        if !matches!(
+            self.shared.condition(),
+            Condition::Ready | Condition::Full(_)
+        ) {
             return;
         }
         let idle = self.queue.is_empty();
         let done = self.wal.checkpoint_if_due(&self.connection, idle);
         let done = done.and_then(|()| if idle { self.give_back() } else { Ok(()) });
         if let Err(error) = done {
-            // What was stored is safe in the log (F5, F6).
-            self.fail(&At::Body.fault()(error));
+            // What was stored is safe in the log (F5, F6). Somebody in the way is no fault (F2).
+            self.fail(&At::Begin.fault()(error));
         }
     }
 
     /// The orderly end (U10): flushed, marked clean, and all of it in one file.
     fn finish(mut self) {
         if self.shared.condition() == Condition::Ready {
+            let head = number(self.head.next - 1);
             let ended = self
                 .pragma("synchronous", "FULL")
-                .and_then(|()| self.execute(sql::UPDATE_CLEAN))
+                .and_then(|()| self.connection.execute(sql::UPDATE_CLEAN, [head]))
+                .map(|_| ())
                 .and_then(|()| self.wal.truncate(&self.connection));
             if let Err(error) = ended {
                 self.fail(&At::Body.fault()(error));
@@ -364,6 +393,23 @@ impl Writer {
 
     fn pragma(&self, name: &str, value: &str) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, name, value)
+    }
+}
+
+/// Tells everybody if the thread ends by a panic: nobody waits for ever (P4).
+struct LastWords {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+}
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let why = "the thread that writes the history has stopped".to_owned();
+            tracing::error!("{why}");
+            self.shared.set_condition(Condition::Failed(why));
+        }
+        self.queue.end();
     }
 }
 

@@ -126,6 +126,15 @@ impl Decoder {
         &self.last_event_id
     }
 
+    /// The id that the current block commits when it ends, as far as it has come; `None` if it
+    /// has said none.
+    ///
+    /// After [`Item::TooLong`] it tells which event was given up, if its id came first.
+    #[must_use]
+    pub fn block_id(&self) -> Option<&str> {
+        self.pending_id.as_deref()
+    }
+
     /// Ends this body and starts the source's next one.
     ///
     /// What no blank line completed is forgotten, an id too (SSE-19); the last event id stays

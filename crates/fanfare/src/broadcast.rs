@@ -1,6 +1,7 @@
 //! `POST /broadcast`: one JSON value becomes one publication.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use fanfare_broker::PublishError;
 use http::request::Parts;
 use http::{Response, StatusCode};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -87,14 +89,17 @@ impl<'a> Envelope<'a> {
             data: Some(value),
             ..Self::default()
         };
-        let Ok(mut fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(value.get())
-        else {
+        let Ok(Fields { mut fields, twice }) = serde_json::from_str(value.get()) else {
             return Ok(bare);
         };
         let common = |name: &str| matches!(name, "id" | "expires");
         let known = |name: &String| !common(name) && FIELDS.contains(&name.as_str());
         if !fields.keys().any(known) {
             return Ok(bare);
+        }
+        // Readers differ in which of two counts, so one of them would see another event.
+        if let Some(name) = twice {
+            return Err(Refusal::Json(format!("{:?} is there twice", cut(&name))));
         }
         let data = fields.remove("data").ok_or_else(|| {
             let advice = "`data` is missing; to send the object itself, wrap it: {\"data\": {…}}";
@@ -151,6 +156,42 @@ const FIELDS: [&str; 9] = [
     "private",
     "idempotencyKey",
 ];
+
+/// A JSON object's fields as they were written.
+struct Fields<'a> {
+    fields: BTreeMap<String, &'a RawValue>,
+    /// One that is there more than once.
+    twice: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
+        object.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Fields<'de>, A::Error> {
+        let mut read = Fields {
+            fields: BTreeMap::new(),
+            twice: None,
+        };
+        while let Some((name, value)) = object.next_entry::<String, &RawValue>()? {
+            if read.fields.insert(name.clone(), value).is_some() {
+                read.twice = Some(name);
+            }
+        }
+        Ok(read)
+    }
+}
 
 /// A name that may be written as a number.
 #[derive(Debug)]
@@ -210,7 +251,7 @@ fn read_field<T: for<'de> Deserialize<'de>>(
 }
 
 fn unknown_field(unknown: &str) -> String {
-    let unknown: String = unknown.chars().take(64).collect();
+    let unknown = cut(unknown);
     let mut fields = FIELDS.iter();
     match fields.find(|known| strsim::jaro_winkler(known, &unknown) > 0.8) {
         Some(known) => format!("there is no field {unknown:?}; did you mean `{known}`?"),
@@ -219,6 +260,11 @@ fn unknown_field(unknown: &str) -> String {
             FIELDS.join(", ")
         ),
     }
+}
+
+/// A stranger's text, short enough to be shown.
+fn cut(name: &str) -> String {
+    name.chars().take(64).collect()
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ mod logs;
 mod output;
 mod publish;
 mod reference;
-mod retry;
 mod serve;
 mod subscribe;
 mod token;

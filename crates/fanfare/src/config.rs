@@ -27,6 +27,7 @@ mod access;
 mod address;
 mod algorithm;
 pub(crate) mod broker;
+mod development;
 mod environment;
 mod file;
 mod loaded;
@@ -62,7 +63,8 @@ pub(crate) struct Settings {
     /// Development: anybody may read, a key is made at random, any page may read answers
     ///
     /// Presence is on, any page may publish with a cookie, and without an issuer access tokens of
-    /// `https://localhost` are taken.
+    /// `https://localhost` are taken. Whatever is set by itself holds all the same, such as
+    /// `subscriptions` or `anonymous` as `false`.
     ///
     /// What it prints at the start includes a token that may publish everything, and so does the
     /// page at `/`. Not for a machine that strangers can reach.

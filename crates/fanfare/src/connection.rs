@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use axum::Router;
 use axum::body::Body;
+use axum::{BoxError, Router};
 use bytes::{Bytes, BytesMut};
 use fanfare_broker::Frame;
 use futures_util::FutureExt as _;
@@ -31,6 +31,9 @@ use crate::head::{Opening, is_bodyless, write_last, write_stream_head};
 use crate::routes;
 use crate::server::Server;
 use crate::subscribe::{Accepted, StreamRoute};
+use owed::{Input, Owed, Question};
+
+mod owed;
 
 /// Whether a new connection is within [`crate::server::Config::connections_max`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,7 +62,7 @@ pub(crate) async fn serve(
         _ if room == Room::Full => refuse(&server, socket, &opening).await,
         // What hyper needs is allocated for those that go there; a subscriber's task stays small.
         Opening::Http2 => {
-            let socket = with_prefix(socket, bytes);
+            let socket = with_prefix(socket, bytes, Owed::default());
             Box::pin(serve_http2(&server, router, socket, peer)).await;
         }
         Opening::Http1 {
@@ -76,8 +79,9 @@ pub(crate) async fn serve(
             };
             drop(parts);
             let first = First(Mutex::new(judged));
-            let socket = with_prefix(socket, bytes);
-            Box::pin(serve_http1(&server, router, socket, peer, first)).await;
+            let owed = Owed::default();
+            let socket = with_prefix(socket, bytes, owed.clone());
+            Box::pin(serve_http1(&server, router, socket, peer, first, owed)).await;
         }
     }
 }
@@ -191,9 +195,14 @@ const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 const UNREAD_MAX: usize = 64 << 10;
 
 /// A socket whose first bytes were read already.
-fn with_prefix(socket: TcpStream, bytes: Bytes) -> impl AsyncRead + AsyncWrite + Unpin + Send {
+fn with_prefix(
+    socket: TcpStream,
+    bytes: Bytes,
+    owed: Owed,
+) -> impl AsyncRead + AsyncWrite + Unpin + Send {
     let (read, write) = socket.into_split();
-    tokio::io::join(Cursor::new(bytes).chain(read), write)
+    let read = Input::new(Cursor::new(bytes).chain(read), owed);
+    tokio::io::join(read, write)
 }
 
 /// The answer to a connection's first request, if it was judged before hyper saw it.
@@ -211,13 +220,21 @@ async fn serve_http1(
     socket: impl AsyncRead + AsyncWrite + Unpin + Send,
     peer: Peer,
     first: First,
+    owed: Owed,
 ) {
     let tasks = Tasks::new(server);
-    let service =
-        hyper::service::service_fn(move |request: Request<Incoming>| match first.take() {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let owed = owed.clone();
+        owed.begin();
+        let answer = match first.take() {
             Some(response) => future::ready(Ok(response)).left_future(),
-            None => answer(&tasks, &router, request, peer).right_future(),
-        });
+            None => {
+                let request = request.map(|body| Question::new(body, owed.clone()));
+                answer(&tasks, &router, request, peer).right_future()
+            }
+        };
+        answer.inspect(move |_| owed.settle())
+    });
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -271,12 +288,15 @@ const STREAMS_MAX: u32 = 4096;
 /// A publisher's in a task of its own, begun at once: who hangs up as soon as all is sent has its
 /// connection, and with it whatever runs on it, ended before hyper has looked at the request
 /// (D0-P10).
-fn answer(
+fn answer<B>(
     tasks: &Tasks,
     router: &Router,
-    mut request: Request<Incoming>,
+    mut request: Request<B>,
     peer: Peer,
-) -> impl Future<Output = Result<Response<Body>, TaskEnded>> + use<> {
+) -> impl Future<Output = Result<Response<Body>, TaskEnded>> + use<B>
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     request.extensions_mut().insert(peer);
     let publishes = request.method() == Method::POST;
     let answer = router.clone().oneshot(request);

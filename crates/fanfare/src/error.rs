@@ -6,7 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use fanfare_broker::{InvalidSelector, PublishError};
 use fanfare_hub::SubscribeError;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -93,6 +93,8 @@ pub(crate) enum Refusal {
     BodyBroken,
     #[error("an HTTP/1.1 request needs exactly one `Host` field")]
     Host,
+    #[error("`Transfer-Encoding` must be absent or `chunked`")]
+    TransferEncoding,
     #[error("the request's target has more than {bytes_max} bytes")]
     TargetTooLong { bytes_max: usize },
     #[error("{detail}")]
@@ -207,6 +209,7 @@ impl Refusal {
             | Self::BatchRefused
             | Self::BodyBroken
             | Self::Host => StatusCode::BAD_REQUEST,
+            Self::TransferEncoding => StatusCode::NOT_IMPLEMENTED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::TooManyOfOne => StatusCode::TOO_MANY_REQUESTS,
             Self::TooManyRevocations => StatusCode::INSUFFICIENT_STORAGE,
@@ -285,6 +288,10 @@ impl Refusal {
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge(status, style, metadata_url) {
             headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if *self == Self::TransferEncoding {
+            // Where its body ends is a guess, and what follows it therefore no request (S23).
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(seconds) = self.retry_after_seconds() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -20,6 +20,7 @@ mod routes;
 
 mod greeting;
 mod interest;
+mod journal;
 mod last_event_id;
 mod presence;
 mod subscribe;
@@ -31,6 +32,7 @@ mod draft;
 mod namespace;
 mod publish;
 
+mod assets;
 mod authority;
 mod cors;
 mod error;

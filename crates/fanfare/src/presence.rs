@@ -121,6 +121,11 @@ impl Presence {
         Ok(Some(self.book.guest(id)))
     }
 
+    /// The name of guest `id`, which everybody sees who sees presence.
+    pub(crate) fn subscriber(&self, id: u64) -> Option<Uuid> {
+        self.roster().subscriber(id)
+    }
+
     /// Tells of the arrival of guest `id`; the offset of the last event that does.
     pub(crate) async fn tell_arrival(&self, hub: &Hub, id: u64) -> Option<u64> {
         let visitor = self.roster().arrived(id)?;

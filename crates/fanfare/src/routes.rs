@@ -10,8 +10,8 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS, X_XSS_PROTECTION,
+    ALLOW, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
@@ -25,7 +25,7 @@ use crate::presence::api;
 use crate::server::{Config, Server};
 use crate::site::METADATA_PREFIX;
 use crate::subscribe::StreamRoute;
-use crate::{batch, body, broadcast, cors, health, metadata, page, publish, revocations};
+use crate::{assets, batch, body, broadcast, cors, health, metadata, page, publish, revocations};
 
 /// Makes the router. Routes of roles that are not configured do not exist (D0-U3).
 pub(crate) fn router(server: &Arc<Server>) -> Router {
@@ -37,6 +37,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
     let mut router = Router::new()
         .route(&config.hub_path, any(mercure))
         .merge(health::router())
+        .route(assets::MODULE_PATH, get(assets::module))
         .route("/metrics", get(metrics));
     if subscribable {
         router = router.route("/events", get(events_stream));
@@ -76,6 +77,15 @@ pub(crate) fn fault(config: &Config, parts: &Parts) -> Option<Refusal> {
     let target = parts.uri.path_and_query();
     if target.is_some_and(|target| target.as_str().len() > bytes_max) {
         return Some(Refusal::TargetTooLong { bytes_max });
+    }
+    // RFC 9112 §6.1. A proxy in front may not know the coding either, and take its bytes for those
+    // of the next request (S23); and what it unpacks to may have any size (S14).
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = codings
+        .next()
+        .is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if !chunked || codings.next().is_some() {
+        return Some(Refusal::TransferEncoding);
     }
     // With none or two, a proxy in front and we could disagree about the site (RFC 9112 §3.2).
     let hosts = parts.headers.get_all(HOST).iter().count();
@@ -239,11 +249,12 @@ fn near_routes(hub_path: &str, path: &str) -> String {
 }
 
 /// Those that have the same path in every hub.
-const ROUTES: [&str; 6] = [
+const ROUTES: [&str; 7] = [
     "/events",
     "/broadcast",
     "/publish",
     "/healthz",
     "/readyz",
     "/metrics",
+    assets::MODULE_PATH,
 ];

@@ -18,6 +18,7 @@ use url::Url;
 use crate::accept::Acceptor;
 use crate::auth::{Issuer, Role, Secret, Verifier};
 use crate::dialect::Dialects;
+use crate::journal;
 use crate::metrics::Metrics;
 use crate::origins::Origins;
 use crate::presence::Presence;
@@ -265,9 +266,14 @@ impl Server {
             return vec![Err(PublishError::Unavailable { retry_after }); count];
         }
         let hub = self.hub.clone();
-        let publish = self
-            .publishes
-            .spawn(async move { hub.publish(batch).await });
+        let publish = self.publishes.spawn(async move {
+            let told = journal::wanted().then(|| batch.clone());
+            let outcomes = hub.publish(batch).await;
+            for (publication, outcome) in told.iter().flatten().zip(&outcomes) {
+                journal::published(publication, outcome);
+            }
+            outcomes
+        });
         publish
             .await
             .unwrap_or_else(|_| vec![Err(PublishError::Unknown); count])

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use axum::body::Body;
 use bytes::Bytes;
 use fanfare_broker::{Selector, Selectors, Topic};
-use fanfare_hub::{Admission, GapSignal, Subscription};
+use fanfare_hub::{Admission, GapSignal, Heartbeat, Subscription};
 use futures_util::{StreamExt, stream};
 use http::request::Parts;
 use http::{Method, Response};
@@ -19,6 +19,7 @@ use crate::error::{Denied, InvalidUserId, Refusal, Style};
 use crate::form::Form;
 use crate::greeting::{come_back, first_bytes, is_event_source, stream_head};
 use crate::interest::{self, Wanted};
+use crate::journal;
 use crate::last_event_id::Presented;
 use crate::presence::Holder;
 use crate::protocol_string;
@@ -209,6 +210,9 @@ impl Server {
         if route == StreamRoute::Mercure && form.first("gap")? != Some("1") {
             subscription.gap_signal = GapSignal::Cursor;
         }
+        if form.first("heartbeat")? == Some("1") {
+            subscription.heartbeat = Heartbeat::Event;
+        }
         if route == StreamRoute::Events {
             subscription.grant = self.own_topic(parts, form, grant.as_ref())?;
         }
@@ -221,11 +225,20 @@ impl Server {
         let presented = Presented::of(&parts.headers, form, dialect)?;
         subscription.last_event_id.clone_from(&presented.id);
 
+        let told = journal::wanted().then(|| wanted.clone());
         let guest = self.guest(parts, wanted, grant.as_ref())?;
         let id = guest.as_ref().map(fanfare_hub::Guest::id);
         subscription.guest = guest;
         let admission = self.seat(subscription, dialect, id).await?;
-        let resumed = admission.resumed_after().or(presented.answer());
+        if let Some(wanted) = told {
+            let subscriber = id.and_then(|id| self.presence.subscriber(id));
+            journal::subscribed(parts, subscriber, presented.id.as_ref(), &wanted);
+        }
+        let resumed = match route {
+            StreamRoute::Mercure => admission.resumed_after().or(presented.answer()),
+            // Also without a cursor, so that a reader has one before its first event.
+            StreamRoute::Events => admission.starts_after(),
+        };
         Ok(Accepted {
             head: stream_head(route, parts, resumed.as_ref()),
             admission,

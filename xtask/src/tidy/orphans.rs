@@ -35,7 +35,7 @@ fn is_root(path: &str, folder: &str) -> bool {
     }
 }
 
-const ROOT_FOLDERS: [&str; 3] = ["tests", "benches", "examples"];
+const ROOT_FOLDERS: [&str; 4] = ["tests", "benches", "examples", "targets"];
 
 /// Adds `path`, and what its `mod` lines lead to: files in `folder`.
 fn reach(tree: &Tree, path: &str, folder: &str, reached: &mut BTreeSet<String>) {

@@ -16,7 +16,8 @@ pub(super) fn faults(tree: &Tree, packages: &[Package]) -> Vec<Fault> {
     }
     let reference = tree.text(REFERENCE).unwrap_or_default();
     let keys: Vec<_> = reference.lines().filter_map(key).collect();
-    for (path, text) in tree.ending(".rs").filter(|(path, _)| *path != BENCH) {
+    let of_hub = |path: &str| !NO_HUB.iter().any(|other| path.starts_with(other));
+    for (path, text) in tree.ending(".rs").filter(|(path, _)| of_hub(path)) {
         for (index, field) in config_fields(text) {
             let key = field.replace('_', "-");
             // `publisher` is the verifier that is made from `publisher-jwt-key`.
@@ -36,8 +37,9 @@ pub(super) fn faults(tree: &Tree, packages: &[Package]) -> Vec<Fault> {
 const MAP: &str = "ARCHITECTURE.md";
 const REFERENCE: &str = "docs/reference/configuration.md";
 
-/// Its `Config` is the command line of `fanfare bench`, not of a hub.
-const BENCH: &str = "crates/fanfare/src/load.rs";
+/// Where a `Config` is not a hub's: the command line of `fanfare bench`, and the client library,
+/// whose reference is its own documentation.
+const NO_HUB: [&str; 2] = ["crates/fanfare/src/load.rs", "crates/fanfare-client/"];
 
 /// The key that a heading of the reference is about.
 fn key(line: &str) -> Option<&str> {

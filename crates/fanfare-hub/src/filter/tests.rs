@@ -3,7 +3,7 @@ use fanfare_wire::Event;
 use url::Url;
 
 use super::*;
-use crate::subscription::GapSignal;
+use crate::subscription::{GapSignal, Heartbeat};
 
 fn templates(texts: &[&str]) -> Selectors {
     let parse = |text: &&str| Selector::parse(text).unwrap();
@@ -23,6 +23,7 @@ fn filter(selectors: Selectors, grant: Selectors, hidden: Selectors) -> (Filter,
         hidden,
         form: Form::Plain,
         gap_signal: GapSignal::Event,
+        heartbeat: Heartbeat::Comment,
     };
     let total = Arc::default();
     (Filter::new(&Arc::new(kind), &total), total)

@@ -21,6 +21,7 @@ fn kind(asked: &[&str], granted: &[&str]) -> Kind {
         hidden: Selectors::default(),
         form: Form::Plain,
         gap_signal: GapSignal::Event,
+        heartbeat: Heartbeat::Comment,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fanfare_broker::{Form, Frame};
-use fanfare_wire::Retry;
+use fanfare_wire::{Event, EventType, Retry};
 use rand::RngExt as _;
 use rand::seq::SliceRandom;
 
@@ -14,6 +14,7 @@ use super::{Shard, Wait, would_block};
 use crate::counts::Ended;
 use crate::run::Rest;
 use crate::sink::Sink;
+use crate::subscription::Heartbeat;
 use crate::wheel::{Key, Tick};
 
 impl<S: Sink> Shard<S> {
@@ -170,7 +171,11 @@ impl<S: Sink> Shard<S> {
             return;
         }
         subscriber.written_at = now;
-        let bytes = self.heartbeat.bytes(group.kind.form).clone();
+        let heartbeat = match group.kind.heartbeat {
+            Heartbeat::Comment => &self.heartbeat,
+            Heartbeat::Event => &self.heartbeat_event,
+        };
+        let bytes = heartbeat.bytes(group.kind.form).clone();
         let taken = match subscriber.sink.write(&bytes) {
             Ok(taken) => taken,
             Err(error) if would_block(&error) => 0,
@@ -265,6 +270,14 @@ pub(super) struct Drain {
     until: Tick,
     /// How long it takes; hints to return are spread over as much.
     over: Duration,
+}
+
+/// The event `fanfare-heartbeat`, which says how often it comes (SRV-15). Without an id: it moves
+/// nobody's place.
+pub(super) fn heartbeat_event(interval: Duration) -> Frame {
+    let mut event = Event::new(format!(r#"{{"interval":{}}}"#, interval.as_millis()));
+    event.event_type = EventType::parse("fanfare-heartbeat").ok();
+    Frame::new(&event)
 }
 
 /// What ends a body cleanly: HTTP/1.1's last chunk (RFC 9112 §7.1), or nothing.

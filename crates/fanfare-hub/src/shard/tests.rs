@@ -10,7 +10,7 @@ use fanfare_wire::Event;
 
 use super::*;
 use crate::census::Place;
-use crate::subscription::GapSignal;
+use crate::subscription::{GapSignal, Heartbeat};
 
 /// A socket that takes as much as it is told to.
 #[derive(Debug, Default)]
@@ -97,6 +97,7 @@ impl Bench {
             hidden: Selectors::default(),
             form: Form::Chunked,
             gap_signal: GapSignal::Event,
+            heartbeat: Heartbeat::Comment,
         };
         let peer = Rc::new(RefCell::new(Peer::default()));
         let first = Bytes::from_static(b"HEAD");

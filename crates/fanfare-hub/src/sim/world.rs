@@ -27,7 +27,7 @@ use crate::gap::{Gap, GapReason, id_at};
 use crate::group::Kind;
 use crate::ring::Ring;
 use crate::shard::{Attach, HistoryRead, HistorySlice, Shard};
-use crate::subscription::GapSignal;
+use crate::subscription::{GapSignal, Heartbeat};
 
 /// What was published, and what became of it.
 #[derive(Debug)]
@@ -586,6 +586,7 @@ impl World {
             hidden: Selectors::default(),
             form,
             gap_signal,
+            heartbeat: Heartbeat::Comment,
         };
         let start = Cursor {
             offset: 0,

@@ -15,6 +15,7 @@ use crate::blocks::block_of;
 use crate::database::sql;
 use crate::queue::Outcomes;
 use crate::row::{self, Now, Place, join_topics, number, topic_hash, weight};
+use crate::search::posting;
 
 /// What a transaction has done so far; nothing of it holds before COMMIT has returned (W8).
 pub(super) struct Stage {
@@ -74,8 +75,12 @@ impl Writer {
         if !stage.begun {
             self.begin_epoch(stage, offset)?;
         }
-        let place = Place {
+        let cursor = Cursor {
+            epoch: self.epoch,
             offset,
+        };
+        let place = Place {
+            cursor,
             ts_ms: stage.head.ts_ms.max(now.unix_ms),
             total: stage.head.total + weight,
         };
@@ -83,11 +88,7 @@ impl Writer {
         let mut insert = self.connection.prepare_cached(sql::INSERT_RECORD)?;
         row::insert(&mut insert, place, &publication, &topics)?;
         drop(insert);
-        self.index(&publication, block_of(offset))?;
-        let cursor = Cursor {
-            epoch: self.epoch,
-            offset,
-        };
+        self.index(stage, &publication, block_of(offset))?;
         let own_id = publication.event.id.clone();
         let record = Record::new(cursor, publication);
         let receipt = Receipt {
@@ -118,14 +119,19 @@ impl Writer {
     }
 
     /// Notes in the index that the topics of `publication` occur in `block`.
-    fn index(&mut self, publication: &Publication, block: u64) -> rusqlite::Result<()> {
+    fn index(
+        &mut self,
+        stage: &mut Stage,
+        publication: &Publication,
+        block: u64,
+    ) -> rusqlite::Result<()> {
         for topic in publication.topics() {
             let known = self.topics.get(topic).copied();
             let (hash, last) = match known {
                 Some((_, Some(last))) if last == block => continue,
                 Some(known) => known,
                 None => {
-                    let hash = topic_hash(topic.as_str());
+                    let hash = topic_hash(topic.as_str().as_bytes());
                     (hash, self.last_block(hash)?)
                 }
             };
@@ -133,6 +139,7 @@ impl Writer {
                 let previous = last.map_or(-1, number);
                 let mut insert = self.connection.prepare_cached(sql::INSERT_TOPIC_BLOCK)?;
                 insert.execute([hash, number(block), previous])?;
+                stage.head.postings ^= posting(hash, number(block));
             }
             self.topics.insert(topic.clone(), (hash, Some(block)));
         }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use fanfare_broker::Lineage;
 use rusqlite::OptionalExtension;
 
-use super::Writer;
 use super::append::Stage;
+use super::{Head, Writer};
 use crate::blocks::{block_of, offsets_of};
 use crate::database::sql;
-use crate::row::{self, Now, number, split_topics, topic_hash};
+use crate::row::{self, Now, Place, number, split_topics, topic_hash, weight};
+use crate::search::posting;
 
 impl Writer {
     /// Whether a limit is exceeded by what is retained now, ages apart.
@@ -16,14 +18,14 @@ impl Writer {
         self.exceeds(&self.head) || self.purgeable(&self.head)
     }
 
-    fn exceeds(&self, head: &super::Head) -> bool {
+    fn exceeds(&self, head: &Head) -> bool {
         let count = head.next - head.floor;
         let bytes = head.total.saturating_sub(head.floor_total);
         count > self.config.history_count_max.max(1) || bytes > self.config.history_bytes_max
     }
 
     /// Whether the first block that may have rows is wholly below the floor.
-    fn purgeable(&self, head: &super::Head) -> bool {
+    fn purgeable(&self, head: &Head) -> bool {
         offsets_of(block_of(head.purged)).end <= head.floor
     }
 
@@ -38,10 +40,6 @@ impl Writer {
         let floor = stage.head.floor;
         self.raise_floor(stage, steps_max, now)?;
         if stage.head.floor != floor {
-            let (floor, total) = (number(stage.head.floor), number(stage.head.floor_total));
-            let mut update = self.connection.prepare_cached(sql::UPDATE_FLOOR)?;
-            update.execute([floor, total])?;
-            drop(update);
             self.forget_epochs(stage)?;
         }
         self.purge(stage, steps_max)?;
@@ -54,6 +52,9 @@ impl Writer {
     }
 
     /// Walks from the floor while the record there is one too many, too old, or too much (T2).
+    ///
+    /// A time or a total that is damaged must not empty the history: only a record that proves
+    /// itself says where to stop, and what is retained from there on (T4).
     fn raise_floor(
         &mut self,
         stage: &mut Stage,
@@ -68,41 +69,64 @@ impl Writer {
         let head = &mut stage.head;
         let aged = |ts_ms: u64| ts_ms < oldest_ms;
         let young = head.floor_ts_ms.is_some_and(|ts_ms| !aged(ts_ms)) || oldest_ms == 0;
-        if head.floor == head.next || (young && !self.exceeds(head)) {
+        if young && !self.exceeds(head) {
             return Ok(());
         }
-        let mut select = self.connection.prepare_cached(sql::SELECT_WEIGHTS)?;
-        let limit = i64::try_from(steps_max + 1).unwrap_or(i64::MAX);
-        let mut rows = select.query([number(head.floor), limit])?;
-        let mut steps = 0;
         head.floor_ts_ms = None;
-        while let Some(row) = rows.next()? {
-            let (offset, ts_ms, total): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
-            let (offset, ts_ms, total) = (unsigned(offset), unsigned(ts_ms), unsigned(total));
-            // The last record's total and time are numbers that may be damaged; they are believed
-            // only if the record proves itself (T4). Else one more goes with it, at most.
-            let go_on = self.exceeds(head)
-                || aged(ts_ms)
-                || (steps > 0 && !self.proves_itself(head.floor - 1)?);
-            if !go_on || steps == steps_max {
-                head.floor_ts_ms = Some(ts_ms).filter(|_| !go_on);
-                return Ok(());
+        for step in 0..=steps_max {
+            if head.floor == head.next {
+                head.floor_total = head.total;
+                break;
             }
-            head.floor = offset + 1;
-            head.floor_total = total;
-            steps += 1;
+            let enough = step == steps_max;
+            if enough || !self.exceeds(head) {
+                let Some(place) = self.first_proved(head, &stage.lineage)? else {
+                    break;
+                };
+                if enough {
+                    break;
+                }
+                if !self.exceeds(head) && !aged(place.ts_ms) {
+                    head.floor_ts_ms = Some(place.ts_ms);
+                    break;
+                }
+            }
+            self.pass(head)?;
         }
         Ok(())
     }
 
-    /// Whether the record at `offset`, just passed by the floor, is what was written.
-    fn proves_itself(&self, offset: u64) -> rusqlite::Result<bool> {
-        let mut select = self.connection.prepare_cached(sql::SELECT_RECORD)?;
+    /// The first record from the floor on that proves itself, and with it the total before it.
+    fn first_proved(&self, head: &mut Head, lineage: &Lineage) -> rusqlite::Result<Option<Place>> {
+        let mut select = self.connection.prepare_cached(sql::SELECT_RECORDS)?;
+        let mut rows = select.query([number(head.floor), number(head.next) - 1])?;
         let now = Now::read();
-        let row = select.query_row([number(offset)], |row| row::decode(row, now));
-        // One that was deleted in an earlier transaction was looked at in that.
-        Ok(row.optional()?.is_none_or(|decoded| decoded.is_ok()))
+        while let Some(row) = rows.next()? {
+            if let Ok(stored) = row::decode(row, lineage, now)? {
+                let place = stored.place;
+                let before = place.total.saturating_sub(weight(&stored.publication));
+                head.floor_total = match place.cursor.offset == head.floor {
+                    true => before,
+                    false => head.floor_total.min(before),
+                };
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Moves the floor behind the record there, if there is one.
+    fn pass(&self, head: &mut Head) -> rusqlite::Result<()> {
+        let mut select = self.connection.prepare_cached(sql::SELECT_TOTAL)?;
+        let total = select.query_row([number(head.floor)], |row| row.get::<_, i64>(0));
+        let total = total
+            .optional()?
+            .and_then(|total| u64::try_from(total).ok());
+        if let Some(total) = total.filter(|it| (head.floor_total..=head.total).contains(it)) {
+            head.floor_total = total;
+        }
+        head.floor += 1;
+        Ok(())
     }
 
     fn forget_epochs(&self, stage: &mut Stage) -> rusqlite::Result<()> {
@@ -129,7 +153,9 @@ impl Writer {
             let end = offsets_of(block).end;
             for hash in self.hashes_of(first, end - 1)? {
                 let mut delete = self.connection.prepare_cached(sql::DELETE_TOPIC_BLOCK)?;
-                delete.execute([hash, number(block)])?;
+                if delete.execute([hash, number(block)])? > 0 {
+                    stage.head.postings ^= posting(hash, number(block));
+                }
             }
             let mut delete = self.connection.prepare_cached(sql::DELETE_RECORDS)?;
             delete.execute([number(end - 1)])?;
@@ -140,17 +166,19 @@ impl Writer {
     }
 
     /// The names in the index of all topics from offset `first` to `last`.
+    ///
+    /// Rows as they are, so that one that is damaged can be deleted like others.
     fn hashes_of(&self, first: u64, last: u64) -> rusqlite::Result<Vec<i64>> {
         let mut select = self.connection.prepare_cached(sql::SELECT_TOPICS)?;
         let mut rows = select.query([number(first), number(last)])?;
         let mut hashes = Vec::new();
-        let mut before = String::new();
+        let mut before = Vec::new();
         while let Some(row) = rows.next()? {
-            let topics: String = row.get(0)?;
+            let topics = row.get_ref(0)?.as_bytes().unwrap_or_default();
             // Most blocks are of few topics.
             if topics != before {
-                hashes.extend(split_topics(&topics).map(topic_hash));
-                before = topics;
+                hashes.extend(split_topics(topics).map(topic_hash));
+                before = topics.to_owned();
             }
         }
         hashes.sort_unstable();

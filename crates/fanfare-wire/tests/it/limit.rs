@@ -1,5 +1,7 @@
 //! SSE-24: one past the limit, and what still counts after it.
 
+use fanfare_wire::Item;
+
 use crate::said::{Said, decode, decoder_after, decoder_with_limit};
 
 /// Decodes `body` with a limit of 8 bytes, whole and byte by byte.
@@ -107,4 +109,23 @@ fn sse_24_default_is_16_mebibytes() {
     assert!(said != [Said::TooLong]);
     let (said, _) = decode(decoder_after(""), [body(16 * 1024 * 1024 + 1).as_bytes()]);
     assert!(said == [Said::TooLong]);
+}
+
+#[test]
+fn rc_13_the_block_that_is_given_up_tells_its_id() {
+    let mut decoder = decoder_with_limit(8);
+    assert_eq!(decoder.block_id(), None);
+    let mut items = decoder.feed(b"id: 7\ndata: 123456789\ndata: x");
+    assert_eq!(items.next(), Some(Item::TooLong));
+    drop(items);
+    assert_eq!(decoder.block_id(), Some("7"));
+    assert_eq!(decoder.last_event_id(), "");
+    assert_eq!(decoder.feed(b"\n\n").next(), Some(Item::Cursor("7")));
+    assert_eq!(decoder.block_id(), None);
+    // An id after the data is too late.
+    assert_eq!(
+        decoder.feed(b"data: 123456789\nid: 8\n").next(),
+        Some(Item::TooLong)
+    );
+    assert_eq!(decoder.block_id(), None);
 }

@@ -72,3 +72,24 @@ fn what_looks_like_an_envelope_is_read_strictly() {
         assert!(refusal.contains(says), "{json}: {refusal}");
     }
 }
+
+/// The last one counted, so a proxy that reads the first saw another event.
+#[test]
+fn a_field_that_is_there_twice_is_refused() {
+    for json in [
+        r#"{"data":1,"data":2}"#,
+        r#"{"data":1,"userId":"alice","userId":"bob"}"#,
+        r#"{"data":1,"userId":"alice","user\u0049d":"bob"}"#,
+        r#"{"data":1,"topic":"a","topic":"a"}"#,
+    ] {
+        let Err(Refusal::Json(text)) = read(json) else {
+            panic!("{json} was taken");
+        };
+        assert!(text.ends_with("is there twice"), "{text}");
+    }
+    // Data is its sender's own.
+    for json in [r#"{"a":1,"a":2}"#, r#"{"id":1,"id":2}"#] {
+        assert_eq!(read(json), Ok(to_everybody(json)));
+    }
+    assert!(read(r#"{"data":{"a":1,"a":2}}"#).is_ok());
+}

@@ -28,5 +28,5 @@ pub(super) fn run(loaded: Loaded) -> Result<(), Failure> {
 }
 
 const DEVELOPMENT: &str = "\
-dev is on, so anonymous and subscriptions are too; what is not set of these is made up: keys at \
-random, cors-origin and publish-origin as `*`, issuer as https://localhost";
+dev is on: what is not set of these is made up at the start: keys at random, issuer as \
+https://localhost";

@@ -1,20 +1,14 @@
-//! Requests of the command line: one connection for each, HTTP/1.1 without TLS.
+//! Requests of the command line.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, HOST, USER_AGENT};
-use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
-use url::Url;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, StatusCode};
+use reqwest::{Body, Response};
+use tokio::time::{Instant, timeout, timeout_at};
+use url::{Host, Url};
 
 use super::exit::{Exit, Failure};
 use super::output::printable;
@@ -22,7 +16,7 @@ use super::output::printable;
 /// Where a hub is, and as whom to speak to it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Peer {
-    /// The hub's URL [default: http://127.0.0.1:3000]
+    /// The hub's URL, with its path if that is unusual [default: http://127.0.0.1:3000]
     #[arg(long, value_name = "URL", env = "FANFARE_URL")]
     pub(super) url: Option<HubUrl>,
 
@@ -36,7 +30,7 @@ pub(super) struct Peer {
     pub(super) token: Option<Bearer>,
 }
 
-/// An `http` URL.
+/// An `http` or `https` URL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct HubUrl(Url);
 
@@ -78,21 +72,25 @@ impl HubUrl {
         Self(url)
     }
 
-    fn host(&self) -> &str {
-        self.0.host_str().unwrap_or_default()
+    pub(super) fn url(&self) -> &Url {
+        &self.0
     }
 
-    fn authority(&self) -> String {
-        match self.0.port() {
-            Some(port) => format!("{}:{port}", self.host()),
-            None => self.host().to_owned(),
+    /// Whether the hub is on this machine, where no proxy leads to.
+    pub(super) fn is_here(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
         }
     }
 
-    fn target(&self) -> String {
-        match self.0.query() {
-            Some(query) => format!("{}?{query}", self.0.path()),
-            None => self.0.path().to_owned(),
+    pub(super) fn authority(&self) -> String {
+        let host = self.0.host_str().unwrap_or_default();
+        match self.0.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
         }
     }
 }
@@ -101,11 +99,10 @@ impl FromStr for HubUrl {
     type Err = InvalidHubUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidHubUrl> {
-        let url = Url::parse(text).map_err(|_| InvalidHubUrl::Malformed)?;
+        let url = Url::parse(text).map_err(|_| InvalidHubUrl)?;
         match url.scheme() {
-            "http" => Ok(Self(url)),
-            "https" => Err(InvalidHubUrl::Https),
-            _ => Err(InvalidHubUrl::Malformed),
+            "http" | "https" => Ok(Self(url)),
+            _ => Err(InvalidHubUrl),
         }
     }
 }
@@ -113,18 +110,15 @@ impl FromStr for HubUrl {
 impl fmt::Display for HubUrl {
     /// Without user and query: both may hold a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority(), self.0.path())
+        let (scheme, path) = (self.0.scheme(), self.0.path());
+        write!(f, "{scheme}://{}{path}", self.authority())
     }
 }
 
 /// A text that is no URL of a hub.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum InvalidHubUrl {
-    #[error("a hub's URL is `http://host:port`")]
-    Malformed,
-    #[error("the command line cannot speak https yet; give the hub's own http address")]
-    Https,
-}
+#[error("a hub's URL is `http://host:port` or `https://host`")]
+pub(super) struct InvalidHubUrl;
 
 /// A token that can travel in a header; its `Debug` does not show it.
 #[derive(Clone)]
@@ -149,22 +143,23 @@ impl fmt::Debug for Bearer {
 /// An answer whose body is still to come. Dropping it closes the connection.
 #[derive(Debug)]
 pub(super) struct Answer {
-    pub(super) response: Response<Incoming>,
-    /// Holds the one task that drives the connection.
-    _connection: JoinSet<()>,
+    pub(super) response: Response,
 }
 
 impl Answer {
     /// The answer's status and the first 64 KiB of its body, as text.
-    pub(super) async fn text(self) -> (StatusCode, String) {
-        let status = self.response.status();
-        let body = Limited::new(self.response.into_body(), TEXT_BYTES_MAX).collect();
-        let bytes = match timeout(ANSWER_TIMEOUT, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            // The status says enough.
-            Ok(Err(_)) | Err(_) => Bytes::new(),
-        };
-        (status, String::from_utf8_lossy(&bytes).into_owned())
+    pub(super) async fn text(mut self) -> (StatusCode, String) {
+        let mut body = Vec::new();
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        // What does not come is left out: the status says enough.
+        while body.len() < TEXT_BYTES_MAX
+            && let Ok(Ok(Some(chunk))) = timeout_at(deadline, self.response.chunk()).await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(TEXT_BYTES_MAX);
+        let text = String::from_utf8_lossy(&body).into_owned();
+        (self.response.status(), text)
     }
 
     /// The answer as the error that it is.
@@ -190,47 +185,36 @@ pub(super) async fn send(
     url: &HubUrl,
     token: Option<&Bearer>,
     request: http::request::Builder,
-    body: impl Into<Bytes>,
+    body: impl Into<Body>,
 ) -> Result<Answer, HttpError> {
-    let request = request
-        .uri(url.target())
-        .header(HOST, url.authority())
-        .header(USER_AGENT, concat!("fanfare/", env!("CARGO_PKG_VERSION")));
-    let request: Request<Full<Bytes>> = match token {
+    let request = match token {
         Some(Bearer(token)) => request.header(AUTHORIZATION, token),
         None => request,
+    };
+    let (parts, ()) = request.body(()).map_err(HttpError::Request)?.into_parts();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("fanfare/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(ANSWER_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none());
+    if url.is_here() {
+        builder = builder.no_proxy();
     }
-    .body(Full::new(body.into()))
-    .map_err(HttpError::Request)?;
-
-    let connect = TcpStream::connect((
-        url.host().trim_matches(['[', ']']),
-        url.0.port_or_known_default().unwrap_or(80),
-    ));
-    let unreachable = |source| HttpError::Unreachable {
-        authority: url.authority(),
-        source,
-    };
-    let stream = match timeout(ANSWER_TIMEOUT, connect).await {
-        Ok(stream) => stream.map_err(unreachable)?,
-        Err(elapsed) => return Err(unreachable(elapsed.into())),
-    };
-    // Without it, the last part of a large body waits for an acknowledgement.
-    stream.set_nodelay(true).map_err(unreachable)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let mut task = JoinSet::new();
-    task.spawn(async move {
-        // Its error reaches the request too, which tells it.
-        _ = connection.await;
-    });
-    let response = match timeout(ANSWER_TIMEOUT, sender.send_request(request)).await {
-        Ok(response) => response?,
-        Err(_) => return Err(HttpError::Silent),
-    };
-    Ok(Answer {
-        response,
-        _connection: task,
-    })
+    let client = builder.build().map_err(HttpError::Setup)?;
+    let sent = client
+        .request(parts.method, url.0.clone())
+        .headers(parts.headers)
+        .body(body)
+        .send();
+    match timeout(ANSWER_TIMEOUT, sent).await {
+        Ok(Ok(response)) => Ok(Answer { response }),
+        Ok(Err(error)) if error.is_connect() => Err(HttpError::Unreachable {
+            authority: url.authority(),
+            // The URL may hold a secret.
+            source: error.without_url(),
+        }),
+        Ok(Err(error)) => Err(HttpError::Connection(error.without_url())),
+        Err(_) => Err(HttpError::Silent),
+    }
 }
 
 /// Time for a connection, and for the head of the answer.
@@ -242,12 +226,14 @@ pub(super) enum HttpError {
     #[error("cannot reach a hub at {authority}")]
     Unreachable {
         authority: String,
-        source: std::io::Error,
+        source: reqwest::Error,
     },
     #[error("the hub took the request and did not answer for {} s", ANSWER_TIMEOUT.as_secs())]
     Silent,
     #[error("the connection failed")]
-    Connection(#[from] hyper::Error),
+    Connection(#[source] reqwest::Error),
+    #[error("no connection can be made")]
+    Setup(#[source] reqwest::Error),
     #[error("the request cannot be made")]
     Request(#[source] http::Error),
 }

@@ -1,24 +1,43 @@
 //! `fanfare subscribe`: prints events as they come, and comes back when the connection is lost.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use anyhow::anyhow;
-use fanfare_wire::{Decoder, EventId, Item};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use fanfare_client::config::{Judge, Oversize, Policy, Verdict};
+use fanfare_client::error::Cause;
+use fanfare_client::item::{End, Gap, GapReason};
+use fanfare_client::network::Proxy;
+use fanfare_client::{Client, Config, EventSource, Item, Network};
+use fanfare_wire::EventId;
+use futures_util::StreamExt;
+use http::StatusCode;
+use http::header::AUTHORIZATION;
 use serde_json::json;
-use tokio::time::{Instant, sleep_until};
 
 use super::exit::{Exit, Failure};
-use super::http::{Answer, Bearer, HttpError, HubUrl, Peer, send, wait};
+use super::http::{HubUrl, Peer, wait};
 use super::output;
-use super::retry::Retry;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Topics; or the whole URL of a stream, if it is the only one and --url is not given
-    #[arg(required = true, value_name = "URL|TOPIC")]
+    #[arg(value_name = "URL|TOPIC")]
+    #[arg(required_unless_present_any = ["exact", "patterns"])]
     topics: Vec<String>,
+
+    /// Instead of topics, a matcher of Mercure 1.0: exactly this topic, or `*`; may be repeated
+    #[arg(long = "match", value_name = "TOPIC", conflicts_with = "topics")]
+    exact: Vec<String>,
+
+    /// The same for topics that fit a URL Pattern, such as `https://example.com/books/:id`
+    #[arg(
+        long = "match-urlpattern",
+        value_name = "PATTERN",
+        conflicts_with = "topics"
+    )]
+    patterns: Vec<String>,
 
     #[command(flatten)]
     peer: Peer,
@@ -33,156 +52,113 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let mut source = Source {
-        url: url_of(&args).map_err(|error| Failure::new(Exit::Usage, error))?,
-        token: args.peer.token,
-        decoder: Decoder::new(&args.last_event_id.unwrap_or_default()),
-        retry: Retry::default(),
-        json: args.json,
-    };
-    wait(source.print())
+    let url = url_of(&args).map_err(|error| Failure::new(Exit::Usage, error))?;
+    wait(print(url, args))
 }
 
-fn url_of(args: &Args) -> Result<HubUrl, super::http::InvalidHubUrl> {
+fn url_of<'a>(args: &'a Args) -> Result<HubUrl, super::http::InvalidHubUrl> {
     if let ([url], None) = (args.topics.as_slice(), &args.peer.url)
         && (url.starts_with("http://") || url.starts_with("https://"))
     {
         return url.parse();
     }
-    let topics = args.topics.iter().map(|topic| ("topic", topic.as_str()));
-    // A gap is told by an event, so that it can be printed (SRV-15).
-    let query = topics.chain([("gap", "1")]);
+    let named = |name, values: &'a [String]| values.iter().map(move |it| (name, it.as_str()));
+    let query = named("topic", &args.topics)
+        .chain(named("match", &args.exact))
+        .chain(named("match_urlpattern", &args.patterns))
+        // A gap is told by an event, so that it can be printed (SRV-15).
+        .chain([("gap", "1")]);
     let hub = args.peer.url.clone().unwrap_or_default();
     Ok(hub.route("/.well-known/mercure").with_query(query))
 }
 
-/// One stream of events over as many connections as it takes.
-struct Source {
-    url: HubUrl,
-    token: Option<Bearer>,
-    /// Keeps the last event id over all connections (RC-10).
-    decoder: Decoder,
-    retry: Retry,
-    json: bool,
-}
-
-impl Source {
-    /// Prints events until the hub refuses or says that there will be none.
-    async fn print(&mut self) -> Result<(), Failure> {
-        let mut reached = false;
-        loop {
-            let opened = Instant::now();
-            let brought_event = match self.connect().await {
-                Ok(answer) => match meaning(&answer, reached) {
-                    Meaning::Open => {
-                        reached = true;
-                        self.print_body(answer.response.into_body()).await?
-                    }
-                    Meaning::Retry => false,
-                    Meaning::End => return Ok(()),
-                    Meaning::NoStream => return Err(no_stream(answer.response.headers())),
-                    Meaning::Refused => return Err(answer.refusal().await),
-                },
-                Err(_) if reached => false,
-                Err(error) => return Err(error.failure()),
-            };
-            self.decoder.restart();
-            self.retry.ended(brought_event, opened.elapsed());
-            let wait = self.retry.wait(rand::random());
-            output::complain(&format!("connection lost, next try in {wait:.1?}"));
-            sleep_until(Instant::now() + wait).await;
-        }
-    }
-
-    async fn connect(&self) -> Result<Answer, HttpError> {
-        let mut request = Request::builder()
-            .header(ACCEPT, EVENT_STREAM)
-            .header(ACCEPT_ENCODING, "identity")
-            .header(CACHE_CONTROL, "no-cache");
-        let last_event_id = self.decoder.last_event_id();
-        let mut url = self.url.clone();
-        if !last_event_id.is_empty() {
-            match HeaderValue::from_bytes(last_event_id.as_bytes()) {
-                Ok(value) => request = request.header("last-event-id", value),
-                // A control byte cannot travel in a header (RC-09).
-                Err(_) => url = url.with_query([("lastEventId", last_event_id)]),
+/// Prints events until the hub refuses or says that there will be none.
+async fn print(url: HubUrl, args: Args) -> Result<(), Failure> {
+    let reached = Arc::new(AtomicBool::new(false));
+    let json = args.json;
+    let mut source = source_of(&url, args, Arc::clone(&reached))?;
+    while let Some(item) = source.next().await {
+        match item {
+            Item::Open(_) => reached.store(true, Ordering::Relaxed),
+            Item::Event(event) => {
+                let id = event.last_event_id.as_str();
+                print_event(json, &event.event_type, id, &event.data)?;
             }
-        }
-        send(&url, self.token.as_ref(), request, "").await
-    }
-
-    /// Prints the events of one connection; returns whether there was any.
-    async fn print_body(&mut self, mut body: Incoming) -> Result<bool, Failure> {
-        let mut brought_event = false;
-        // An error in mid-stream is the end of the connection, like its end.
-        while let Some(Ok(frame)) = body.frame().await {
-            let Ok(chunk) = frame.into_data() else {
-                continue;
-            };
-            let mut items = self.decoder.feed(&chunk);
-            while let Some(item) = items.next() {
-                match item {
-                    Item::Event {
-                        event_type,
-                        data,
-                        last_event_id,
-                    } => {
-                        brought_event = true;
-                        print_event(self.json, event_type, last_event_id, data)?;
-                    }
-                    Item::Retry(millis) => self.retry.hint(millis),
-                    Item::TooLong => output::complain("an event was too long and is left out"),
-                    Item::Comment(_) | Item::Cursor(_) | _ => {}
-                }
+            Item::Gap(gap) => {
+                let id = source.last_event_id().as_str();
+                print_event(json, "fanfare-gap", id, &data_of(&gap))?;
             }
+            Item::Skipped { .. } => output::complain("an event was too long and is left out"),
+            Item::Lost { cause, retry_in } if reached.load(Ordering::Relaxed) => {
+                output::complain(&format!("{cause}, next try in {retry_in:.1?}"));
+            }
+            Item::Lost { cause, .. } => return Err(unreachable(&url, cause)),
+            Item::End(End::Failed(cause)) => return Err(final_failure(&url, cause)),
+            Item::End(_) | Item::Live | Item::Comment(_) | _ => {}
         }
-        Ok(brought_event)
+    }
+    Ok(())
+}
+
+fn source_of(url: &HubUrl, args: Args, reached: Arc<AtomicBool>) -> Result<EventSource, Failure> {
+    let mut config = Config::get(url.url().clone());
+    config.last_event_id = args.last_event_id.unwrap_or_default();
+    if let Some(token) = args.peer.token {
+        config.headers.insert(AUTHORIZATION, token.0);
+    }
+    config.policy = Policy::Judge(Judge::new(move |status, _| {
+        verdict(status, reached.load(Ordering::Relaxed))
+    }));
+    config.oversize = Oversize::Skip;
+    // Not every server says something now and then; TCP finds out who is gone.
+    config.read_timeout = None;
+    config.retry = Duration::from_secs(2);
+    config.retry_max = Duration::from_secs(30);
+    config.retry_server_max = Duration::from_secs(5 * 60);
+    let mut network = Network::default();
+    if url.is_here() {
+        network.proxy = Proxy::None;
+    }
+    let source = Client::new(&network).and_then(|client| client.event_source(config));
+    Ok(source?)
+}
+
+/// What an answer that is no stream means (RC-16). A hub that was never `reached` is given up at
+/// once: the URL is wrong, or the hub is not up.
+fn verdict(status: StatusCode, reached: bool) -> Verdict {
+    match status.as_u16() {
+        204 => Verdict::End,
+        408 | 425 | 429 | 500..=599 if reached => Verdict::Retry,
+        _ => Verdict::Fail,
     }
 }
 
-const EVENT_STREAM: &str = "text/event-stream";
-
-/// What an answer means (RC-16).
-enum Meaning {
-    Open,
-    NoStream,
-    /// The hub has nothing more for this subscriber, ever (SRV-09).
-    End,
-    Retry,
-    Refused,
+/// There was no answer at all.
+fn unreachable(url: &HubUrl, cause: Cause) -> Failure {
+    let error = anyhow::Error::from(cause);
+    let authority = url.authority();
+    let error = error.context(format!("cannot reach a hub at {authority}"));
+    Failure::new(Exit::Unreachable, error)
 }
 
-/// A hub that was never `reached` is given up at once: the URL is wrong, or the hub is not up.
-fn meaning(answer: &Answer, reached: bool) -> Meaning {
-    let status = answer.response.status();
-    match status {
-        StatusCode::OK if is_event_stream(answer.response.headers()) => Meaning::Open,
-        StatusCode::OK => Meaning::NoStream,
-        StatusCode::NO_CONTENT => Meaning::End,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
-            if reached =>
-        {
-            Meaning::Retry
-        }
-        _ if reached && status.is_server_error() => Meaning::Retry,
-        _ => Meaning::Refused,
+/// Something that another try would not change.
+fn final_failure(url: &HubUrl, cause: Cause) -> Failure {
+    if matches!(cause, Cause::Certificate(_) | Cause::ProxyCredentials) {
+        return unreachable(url, cause);
     }
+    if let Cause::Status { status, body } = &cause {
+        let body = output::printable(body.trim());
+        let colon = if body.is_empty() { "" } else { ": " };
+        let error = anyhow!("the hub refused, {status}{colon}{body}");
+        return Failure::new(Exit::Refused, error);
+    }
+    Failure::new(Exit::Refused, cause)
 }
 
-/// RC-17: the text before the first `;` is the type, whatever comes after.
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let essence = content_type.and_then(|text| text.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(EVENT_STREAM))
-}
-
-fn no_stream(headers: &HeaderMap) -> Failure {
-    let content_type = headers.get(CONTENT_TYPE);
-    let content_type = content_type
-        .and_then(|it| it.to_str().ok())
-        .unwrap_or("nothing");
-    let error = anyhow!("what is there is no event stream but {content_type}");
-    Failure::new(Exit::Refused, error)
+/// A gap in the words of the event by which hubs tell it.
+fn data_of(gap: &Gap) -> String {
+    let reason = gap.reason.as_ref().map(GapReason::as_str);
+    json!({ "from": gap.from, "to": gap.to, "reason": reason }).to_string()
 }
 
 fn print_event(json: bool, event_type: &str, id: &str, data: &str) -> std::io::Result<()> {

@@ -13,7 +13,7 @@ use fanfare::auth::Secret;
 
 use super::access::PerIssuer;
 use super::environment::Environment;
-use super::{Settings, file, mercure};
+use super::{Settings, development, file, mercure};
 
 /// What holds: flags over variables over the file over defaults.
 #[derive(Clone, Debug)]
@@ -38,7 +38,8 @@ pub(crate) struct Row {
 }
 
 impl Loaded {
-    /// Lays `flags` over `environment` over the file at `path`.
+    /// Lays `flags` over `environment` over the file at `path`, and that over what development
+    /// presumes.
     ///
     /// `others` are variables of ours that are no settings.
     pub(crate) fn load(
@@ -58,7 +59,11 @@ impl Loaded {
         layers.extend(typed(flags, &table)?);
         let implied = mercure::implied_issuer(&layers);
         layers.extend(implied);
-        let mut loaded = Self::lay(layers, table)?;
+        let mut loaded = Self::lay(layers.clone(), table.clone())?;
+        if loaded.settings.dev {
+            let presumed = development::presumed().chain(layers);
+            loaded = Self::lay(presumed.collect(), table)?;
+        }
         loaded.warnings = theirs.warnings;
         Ok(loaded)
     }
@@ -150,6 +155,7 @@ impl Assignment {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Source {
     Default,
+    Development,
     File { path: PathBuf, line: usize },
     Variable(String),
     Directive { line: usize },
@@ -160,6 +166,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Development => f.write_str("dev"),
             Self::File { path, line } => write!(f, "{}, line {line}", path.display()),
             Self::Variable(name) => f.write_str(name),
             Self::Directive { line } => write!(f, "{DIRECTIVES}, line {line}"),

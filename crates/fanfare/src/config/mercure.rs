@@ -63,7 +63,11 @@ pub(super) fn translate(environment: &Environment) -> Result<Translation, Invali
 pub(super) fn implied_issuer(layers: &[Assignment]) -> Option<Assignment> {
     let by_variable = |it: &Assignment| match &it.source {
         Source::Variable(name) => name.starts_with(THEIRS) && it.key.ends_with("-jwt-key"),
-        Source::Default | Source::File { .. } | Source::Directive { .. } | Source::Flag => false,
+        Source::Default
+        | Source::Development
+        | Source::File { .. }
+        | Source::Directive { .. }
+        | Source::Flag => false,
     };
     let dialect = layers.iter().rfind(|it| it.key == "dialect");
     let old = dialect.is_some_and(|it| it.values.iter().any(|value| value == "d0"));

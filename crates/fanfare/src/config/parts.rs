@@ -43,7 +43,7 @@ impl Parts {
     /// [`Unfit`] when nobody could publish or nobody subscribe, or a number is out of range.
     pub(crate) fn new(mut settings: Settings) -> Result<Self, Unfit> {
         if settings.dev {
-            make_up(&mut settings);
+            make_up(&mut settings.access);
         }
         let trust = Trust::new(&settings.access)?;
         let missing = missing_roles(&settings, &trust);
@@ -135,13 +135,8 @@ pub(crate) enum Unfit {
     KeySet(#[from] InvalidKeySet),
 }
 
-/// Development: what is not set is made up, and everybody may read.
-///
-/// Pages of any origin may publish with a cookie (CF-25): in development they may anyhow, without
-/// one, through `/broadcast`.
-fn make_up(settings: &mut Settings) {
-    settings.subscriptions = true;
-    let access = &mut settings.access;
+/// Development: keys that are not set are made up, and whom access tokens come from.
+fn make_up(access: &mut Access) {
     if access.publisher_jwt_key.is_none() && access.publisher_jwks_url.is_none() {
         access.publisher_jwt_key = Some(Secret::random());
         access.publisher_jwt_alg = None;
@@ -153,12 +148,6 @@ fn make_up(settings: &mut Settings) {
     }
     if access.issuer.is_empty() && access.dialect != DialectName::D0 {
         access.issuer.push(DEVELOPMENT_ISSUER.to_owned());
-    }
-    access.anonymous = true;
-    for origins in [&mut access.cors_origin, &mut access.publish_origin] {
-        if origins.is_empty() {
-            origins.push(OriginPattern::any());
-        }
     }
 }
 

@@ -157,6 +157,11 @@ impl Roster {
         Some(seat.visitor.clone())
     }
 
+    /// The name of the visitor `id`.
+    pub(crate) fn subscriber(&mut self, id: u64) -> Option<Uuid> {
+        self.seat(id).map(|seat| seat.visitor.subscriber)
+    }
+
     /// Takes `id` off the list; the visitor, if its arrival had been told.
     pub(crate) fn leave(&mut self, id: u64) -> Option<Visitor> {
         self.seat(id)?;

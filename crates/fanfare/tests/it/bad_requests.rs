@@ -159,6 +159,42 @@ async fn s14_packed_bodies_are_415() {
     }
 }
 
+/// It was read as chunked, and its packed bytes taken for the body.
+#[tokio::test]
+async fn s14_s23_packed_transfers_are_501_and_the_end() {
+    let server = serve(|_| {}).await;
+    let bearer = bearer(&token(&["*"], &[]));
+    for (codings, status) in [
+        ("Transfer-Encoding: Chunked\r\n", 200),
+        ("Transfer-Encoding: gzip, chunked\r\n", 501),
+        (
+            "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+            501,
+        ),
+        ("Transfer-Encoding: chunked, chunked\r\n", 501),
+        ("Transfer-Encoding: identity, chunked\r\n", 501),
+    ] {
+        for first in ["", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"] {
+            let mut peer = server.connect().await;
+            if !first.is_empty() {
+                peer.send(first).await;
+                assert_eq!(peer.read_answer().await.status, 200);
+            }
+            peer.send(format!(
+                "POST {HUB} HTTP/1.1\r\nHost: x\r\n{bearer}{codings}Content-Type: \
+                 application/x-www-form-urlencoded\r\n\r\n7\r\ntopic=a\r\n0\r\n\r\n"
+            ))
+            .await;
+            let answer = peer.read_answer().await;
+            assert_eq!(answer.status, status, "{codings}");
+            if status != 200 {
+                assert_eq!(answer.field("connection"), Some("close"));
+                assert_eq!(peer.read_to_end().await, "");
+            }
+        }
+    }
+}
+
 fn is_problem(answer: &Answer) -> serde_json::Value {
     assert_eq!(
         answer.field("content-type"),

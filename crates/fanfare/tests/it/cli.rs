@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::program::{
-    FakeHub, Program, READY, dead_address, fanfare, fanfare_reading, fanfare_with,
+    FakeHub, Program, READY, dead_address, fanfare, fanfare_reading, fanfare_with, refused,
 };
 
 const KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
@@ -341,14 +341,37 @@ fn hub_out_of_reach_ends_with_5() {
 }
 
 #[test]
-fn https_is_refused_with_a_reason() {
-    let ended = fanfare(&["publish", "t", "d", "--url", "https://hub.example"]);
-    assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("https"), "{}", ended.stderr);
+fn https_is_spoken_to_publish_and_to_subscribe() {
+    let url = format!("https://{}", dead_address());
+    for arguments in [["publish", "t", "d"].as_slice(), &["subscribe", "t"]] {
+        let ended = fanfare(&[arguments, &["--url", &url]].concat());
+        assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    }
+    let ftp = fanfare(&["publish", "t", "d", "--url", "ftp://hub.example"]);
+    assert_eq!(ftp.code, Some(2));
+    assert!(ftp.stderr.contains("https://"), "{}", ftp.stderr);
+}
+
+#[test]
+fn rc_14_subscribe_prints_a_gap_as_the_event_that_tells_it() {
+    let gap = r#"{"from":"1","to":"7","reason":"trimmed"}"#;
+    let told = format!("{STREAM}event: fanfare-gap\nid: 7\ndata: {gap}\n\n");
+    let hub = FakeHub::answering(&[&told, NO_MORE]);
+    let ended = fanfare(&[
+        "subscribe",
+        "t",
+        "--json",
+        "--last-event-id=1",
+        "--url",
+        &hub.url,
+    ]);
+    let event: Value = ended.stdout.parse().unwrap();
     assert_eq!(
-        fanfare(&["subscribe", "https://hub.example/events"]).code,
-        Some(2)
+        (&event["type"], &event["id"]),
+        (&json!("fanfare-gap"), &json!("7"))
     );
+    let data: Value = event["data"].as_str().unwrap().parse().unwrap();
+    assert_eq!(data, gap.parse::<Value>().unwrap());
 }
 
 const STREAM: &str =
@@ -383,6 +406,28 @@ fn subscribe_asks_for_topics_as_an_event_source_does() {
         "{request}"
     );
     assert!(!request.contains("last-event-id"), "{request}");
+}
+
+#[test]
+fn subscribe_asks_by_matchers_of_1_0_too() {
+    let hub = FakeHub::answering(&[NO_MORE]);
+    let matchers = [
+        "subscribe",
+        "--match=a b",
+        "--match=c",
+        "--match-urlpattern=/books/:id",
+    ];
+    let ended = fanfare(&[&matchers[..], &["--url", &hub.url]].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let query = "match=a+b&match=c&match_urlpattern=%2Fbooks%2F%3Aid&gap=1";
+    let request = hub.request();
+    let line = format!("GET /.well-known/mercure?{query} HTTP/1.1\r\n");
+    assert!(request.starts_with(&line), "{request}");
+    // No request is of both generations (DX-3).
+    let mixed = fanfare(&["subscribe", "topic", "--match=a"]);
+    refused(&mixed, 2, &["--match", "cannot be used"]);
+    let neither = fanfare(&["subscribe"]);
+    refused(&neither, 2, &["URL|TOPIC"]);
 }
 
 #[test]

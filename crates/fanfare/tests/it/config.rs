@@ -56,6 +56,20 @@ fn flag_over_variable_over_file_over_default() {
 }
 
 #[test]
+fn development_is_the_last_to_be_asked() {
+    let file = File::new("development", "dev = true\nanonymous = false\n");
+    let variables = [("FANFARE_SUBSCRIPTIONS", "false")];
+    let flags = ["check-config", "--config", file.path()];
+    let ended = fanfare_with(&variables, &flags);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let line = format!("{}, line 2", file.path());
+    check(&ended, "anonymous", "false", &line);
+    check(&ended, "subscriptions", "false", "FANFARE_SUBSCRIPTIONS");
+    check(&ended, "cors-origin", "*", "dev");
+    check(&ended, "publish-origin", "*", "dev");
+}
+
+#[test]
 fn flag_names_the_file_over_the_variable() {
     let file = File::new("flag", "dev = true\n");
     let variables = [("FANFARE_CONFIG", "/nowhere.toml")];
@@ -303,4 +317,13 @@ fn reference_is_up_to_date() {
             "{page}.md is not what the program says"
         );
     }
+}
+
+/// What enabling the keys of 0.x admits has to be known before (DX-15).
+#[test]
+fn dx_15_reference_says_what_keys_of_0_x_let_in() {
+    let reference = fanfare(&["reference", "configuration"]).stdout;
+    let text = reference.split_whitespace().collect::<Vec<_>>().join(" ");
+    let warning = "also takes 0.x tokens, which need neither `exp` nor `aud`";
+    assert!(text.contains(warning), "{text}");
 }

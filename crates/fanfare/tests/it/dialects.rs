@@ -1,9 +1,12 @@
 //! Both generations of Mercure on one URL, told apart by each request.
 
 use fanfare::dialect::Dialects;
+use serde_json::Value;
 
 use crate::fixture::{HUB, bearer, get, post, serve, token};
+use crate::program::{Program, fanfare};
 
+const KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A `QUERY` on the hub's URL.
@@ -285,4 +288,23 @@ async fn d1_e8_other_hosts_are_misdirected() {
         assert_eq!(server.ask(elsewhere(request)).await.status, 421);
     }
     assert_eq!(server.ask(elsewhere(get("/healthz", ""))).await.status, 200);
+}
+
+#[test]
+fn d1_l1_commands_find_a_hub_at_another_path() {
+    let flags = ["--dev", "--hub-path=/push", "--publisher-jwt-key", KEY];
+    let (_hub, url) = Program::serve(&flags);
+    let url = format!("{url}/push");
+    let token = fanfare(&["token", "--key", KEY, "--publish", "*"]).stdout;
+    let token = token.trim();
+    let published = fanfare(&["publish", "t", "data", "--url", &url, "--token", token]);
+    assert_eq!(published.code, Some(0), "{}", published.stderr);
+    let arguments = ["subscribe", "--match=t", "--last-event-id=earliest"];
+    let subscriber = Program::start(&[&arguments[..], &["--json", "--url", &url]].concat());
+    let event: Value = serde_json::from_str(&subscriber.line()).unwrap();
+    assert_eq!(event["id"], published.stdout.trim());
+    let inspected = fanfare(&["token", "inspect", token, "--hub", &url]);
+    assert_eq!(inspected.code, Some(0), "{}", inspected.stderr);
+    let line = "as a publisher: taken";
+    assert!(inspected.stdout.contains(line), "{}", inspected.stdout);
 }

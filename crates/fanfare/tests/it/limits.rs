@@ -1,12 +1,15 @@
-//! Too many: connections, subscribers, descriptors.
+//! Too many: connections, subscribers, descriptors, events.
 
 use std::time::Duration;
 
 use fanfare_testkit::raw_http::{DEADLINE, RawPeer, ask};
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::fixture::{HUB, Server, get, post, serve, serve_hub};
-use crate::program::{Program, READY};
+use crate::program::{Program, READY, fanfare};
+
+const KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_refused_clearly_and_old_ones_live() {
@@ -133,4 +136,28 @@ fn cpu_time(process: u32) -> Duration {
     let ticks = after_name.split(' ').skip(11).take(2);
     let ticks: u64 = ticks.map(|ticks| ticks.parse::<u64>().unwrap()).sum();
     Duration::from_millis(ticks * 10)
+}
+
+#[test]
+fn op_09_history_never_grows_past_its_limits() {
+    for limit in ["--history-count-max=2", "--history-bytes-max=100KiB"] {
+        let flags = ["--dev", "--subscriptions=false", "--ring-bytes-max=1MiB"];
+        let key = format!("--publisher-jwt-key={KEY}");
+        let ring = ["--ring-records-max=1", &key, limit];
+        let (_hub, url) = Program::serve(&[&flags[..], &ring].concat());
+        let token = fanfare(&["token", "--key", KEY, "--publish", "*"]).stdout;
+        let data = "x".repeat(40 << 10);
+        for id in ["1", "2", "3", "4"] {
+            let to = ["--url", &url, "--token", token.trim(), "--id", id];
+            let ended = fanfare(&[&["publish", "t", &data][..], &to].concat());
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        }
+        let arguments = ["subscribe", "t", "--json", "--last-event-id=earliest"];
+        let subscriber = Program::start(&[&arguments[..], &["--url", &url]].concat());
+        // Room is for two of them.
+        for id in ["3", "4"] {
+            let event: Value = serde_json::from_str(&subscriber.line()).unwrap();
+            assert_eq!(event["id"], id, "{limit}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Program {
     child: Child,
     /// Where it runs, and keeps what it keeps.
-    _folder: Option<TempDir>,
+    _folder: TempDir,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
 }
@@ -64,16 +64,13 @@ pub(crate) fn fanfare(arguments: &[&str]) -> Ended {
 
 /// Runs `fanfare` with `input` at its stdin, until it ends.
 pub(crate) fn fanfare_reading(input: &str, arguments: &[&str]) -> Ended {
-    let (command, folder) = command(arguments);
-    Program::spawn(command, Some(folder), input).wait()
+    Program::spawn(command(arguments), input).wait()
 }
 
-/// The program, in a folder of its own: whatever it keeps by default, no other test has.
-fn command(arguments: &[&str]) -> (Command, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
+fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
-    command.args(arguments).env_clear().current_dir(&folder);
-    (command, folder)
+    command.args(arguments).env_clear();
+    command
 }
 
 impl Program {
@@ -84,16 +81,16 @@ impl Program {
 
     /// Starts `fanfare` with nothing in its environment but `variables`.
     pub(crate) fn start_with(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let (mut command, folder) = command(arguments);
+        let mut command = command(arguments);
         command.envs(variables.iter().copied());
-        Self::spawn(command, Some(folder), "")
+        Self::spawn(command, "")
     }
 
     /// Starts what a person would paste into a shell.
     pub(crate) fn paste(line: &str) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", line]);
-        Self::spawn(shell, None, "")
+        Self::spawn(shell, "")
     }
 
     /// Starts a hub on a free port, waits until it is ready, and returns its URL.
@@ -104,8 +101,11 @@ impl Program {
         (program, url)
     }
 
-    fn spawn(mut command: Command, folder: Option<TempDir>, input: &str) -> Self {
+    /// Spawns it in a folder of its own: whatever it keeps by default, no other test has.
+    fn spawn(mut command: Command, input: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         command
+            .current_dir(&folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -1,5 +1,7 @@
 //! Publishing a form to the hub's URL.
 
+use std::time::Duration;
+
 use crate::fixture::{HUB, bearer, get, post, post_form, serve, token};
 
 #[tokio::test]
@@ -231,4 +233,36 @@ async fn publishing_to_nobody_works() {
     }
     peer.send(get("/healthz", "")).await;
     assert_eq!(peer.read_answer().await.status, 200);
+}
+
+/// It was taken for one that had left, and the answer was dropped.
+#[tokio::test]
+async fn publisher_that_ends_its_half_gets_its_answer() {
+    let server = serve(|config| config.body_timeout = Duration::from_secs(3600)).await;
+    let bearer = bearer(&token(&["*"], &[]));
+    let request = post_form(HUB, &bearer, "topic=a&id=x");
+    for first in ["", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"] {
+        let mut peer = server.connect().await;
+        if !first.is_empty() {
+            peer.send(first).await;
+            assert_eq!(peer.read_answer().await.status, 200);
+        }
+        peer.send(&request).await;
+        peer.finish().await;
+        let answer = peer.read_answer().await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "x"));
+        assert_eq!(peer.read_to_end().await, "");
+    }
+    // So does a subscriber that is refused.
+    let mut peer = server.connect().await;
+    peer.send(get(HUB, "")).await;
+    peer.finish().await;
+    assert_eq!(peer.read_answer().await.status, 400);
+    // Half a body is no publication, and is not waited for.
+    let mut peer = server.connect().await;
+    peer.send(&request[..request.len() - 1]).await;
+    peer.finish().await;
+    let answer = peer.read_answer().await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    assert_eq!(peer.read_to_end().await, "");
 }

@@ -48,7 +48,7 @@ async fn srv_02_head_and_greeting_of_events() {
         Some("no-cache, no-store, no-transform")
     );
     assert_eq!(head.field("x-accel-buffering"), Some("no"));
-    assert_eq!(head.field("last-event-id"), None);
+    assert_eq!(head.field("last-event-id"), Some("earliest"));
     assert_eq!(peer.read_chunk().await, ": connection established\n");
 }
 
@@ -68,6 +68,20 @@ async fn srv_05_every_stream_begins_with_a_retry_of_its_own() {
     }
     hints.dedup();
     assert!(hints.len() > 1, "all hints are {hints:?}");
+}
+
+#[tokio::test]
+async fn op_17_no_event_gets_a_retry_that_its_publisher_did_not_give() {
+    let server = serve(|config| config.retry_hint = true).await;
+    let (_, mut peer) = server.stream(&format!("{HUB}?topic=t"), "").await;
+    let first = peer.read_chunk().await;
+    assert!(first.starts_with(":\nretry: "), "{first}");
+    server.publish("topic=t&id=1&data=x").await;
+    assert_eq!(peer.read_chunk().await, "id: 1\ndata: x\n\n");
+    server.publish("topic=t&id=2&data=x&retry=0").await;
+    assert_eq!(peer.read_chunk().await, "id: 2\ndata: x\n\n");
+    server.publish("topic=t&id=3&data=x&retry=9").await;
+    assert_eq!(peer.read_chunk().await, "retry: 9\nid: 3\ndata: x\n\n");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The real program beside real ones: Chromium, curl, h2load, and a network of its own.
+//! The real program beside real ones: Chromium, curl, h2load, openssl, and a network of its own.
 //!
 //! `cargo test` leaves these out, for they need programs that are not Rust's; `cargo xtask test`
 //! installs what is missing and runs them.
@@ -13,6 +13,7 @@ mod chromium;
 mod command_lines;
 mod dev_hub;
 mod documents;
+mod issuer;
 #[path = "../it/program.rs"]
 #[expect(
     dead_code,

@@ -1,18 +1,15 @@
 use std::time::Duration;
 
-use clap::FromArgMatches;
-
-use crate::config::{BrokerConfig, OnHistoryFailure};
-
 use super::{Parts, Unfit};
-use crate::config::{Settings, table};
+use crate::config::{BrokerConfig, Environment, Loaded, OnHistoryFailure, table};
 
 const KEY: &str = "a key for tests, with enough bytes for HMAC";
 const DEMO_KEY: &str = "!ChangeThisMercureHubJWTSecretKey!";
 
 fn parts(flags: &[&str]) -> Result<Parts, Unfit> {
     let matches = table().try_get_matches_from(flags).expect("valid flags");
-    Parts::new(Settings::from_arg_matches(&matches).expect("valid settings"))
+    let loaded = Loaded::load(&matches, &Environment::default(), &[], None);
+    Parts::new(loaded.expect("valid settings").settings)
 }
 
 fn with_keys(flags: &[&str]) -> Parts {
@@ -256,6 +253,21 @@ fn development_goes_with_each_dialect_and_with_given_origins() {
     }
     let given = parts(&["--dev", "--publish-origin=https://a.example"]).expect("a hub");
     assert!(!given.server.publish_origins.any());
+}
+
+#[test]
+fn development_gives_way_to_whatever_is_set() {
+    let flags = [
+        "--dev",
+        "--subscriptions=false",
+        "--anonymous=false",
+        "--cors-origin=https://a.example",
+    ];
+    let server = parts(&flags).expect("a hub").server;
+    assert!(!server.subscriptions);
+    assert!(!server.anonymous);
+    assert!(!server.cors_origins.any());
+    assert!(server.publish_origins.any());
 }
 
 #[test]

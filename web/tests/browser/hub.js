@@ -1,0 +1,87 @@
+// The hub: the real program, on a free port, killed with its test.
+
+import { spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const PROGRAM = process.env.WEB_HUB ?? fileURLToPath(new URL("../../../target/debug/fanfare", import.meta.url));
+const READY = "fanfare is ready on ";
+const KEY = "a key for tests, with enough bytes for HMAC";
+
+export class Hub {
+  url;
+  #program;
+  #head = { "Content-Type": "application/json" };
+
+  /** One that everybody may publish to. */
+  static open(...options) {
+    return Hub.#start(["--dev", ...options]);
+  }
+
+  /** One that wants tokens, such as `token` makes. */
+  static async guarded(...options) {
+    const hub = await Hub.#start(["--publisher-jwt-key", KEY, "--subscriber-jwt-key", KEY, ...options]);
+    hub.#head.Authorization = `Bearer ${Hub.token({ publish: ["*"] })}`;
+    return hub;
+  }
+
+  static async #start(options) {
+    const hub = new Hub();
+    const listen = options.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
+    const program = spawn(PROGRAM, ["serve", ...options, ...listen], { stdio: ["ignore", "pipe", process.env.WEB_LOG ? "inherit" : "ignore"] });
+    hub.#program = program;
+    process.once("exit", () => program.kill("SIGKILL"));
+    process.once("SIGTERM", () => process.exit(1));
+    for await (const line of createInterface({ input: program.stdout })) {
+      if (!line.startsWith(READY)) continue;
+      hub.url = line.slice(READY.length).trim();
+      program.stdout.resume();
+      return hub;
+    }
+    throw new Error("the hub does not start");
+  }
+
+  /** A token whose claims end in `seconds`. */
+  static token({ publish = [], subscribe = [], seconds = 3600, ...claims }) {
+    const coded = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const exp = Math.ceil(Date.now() / 1000 + seconds);
+    const body = [{ alg: "HS256", typ: "JWT" }, { mercure: { publish, subscribe }, exp, ...claims }].map(coded).join(".");
+    return `${body}.${createHmac("sha256", KEY).update(body).digest("base64url")}`;
+  }
+
+  get address() {
+    return this.url.replace("http://", "");
+  }
+
+  /** Publishes `data` and returns the event's id. */
+  async publish(data, about = {}) {
+    const answer = await fetch(`${this.url}/broadcast`, {
+      method: "POST",
+      headers: this.#head,
+      body: JSON.stringify({ data, ...about }),
+    });
+    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+    return (await answer.json()).id;
+  }
+
+  /** One of its figures. */
+  async figure(name) {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const line = text.split("\n").find((it) => it.startsWith(`${name} `));
+    return line === undefined ? 0 : Number(line.slice(name.length));
+  }
+
+  subscribers() {
+    return this.figure("fanfare_subscribers");
+  }
+
+  /** Ends it as a crash would. */
+  async crash() {
+    if (this.#program.exitCode !== null || this.#program.signalCode !== null) return;
+    const gone = once(this.#program, "exit");
+    this.#program.kill("SIGKILL");
+    await gone;
+  }
+}
