@@ -25,6 +25,7 @@ pub(crate) struct Metrics {
     refusals: Family<Reason, Counter>,
     auth_failures: Family<Role, Counter>,
     lifecycle_types: Counter,
+    updates: Counter,
 }
 
 #[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -47,6 +48,7 @@ impl Metrics {
             refusals: Family::default(),
             auth_failures: Family::default(),
             lifecycle_types: Counter::default(),
+            updates: Counter::default(),
         };
         metrics.registered(hub, occupancy)
     }
@@ -83,6 +85,11 @@ impl Metrics {
             "Publications of type `error` or `open`, which fire a page's own listeners",
             self.lifecycle_types.clone(),
         );
+        self.registry.register(
+            "mercure_updates",
+            "Publications of publishers, stored through this process",
+            self.updates.clone(),
+        );
         self.registry
             .register_collector(Box::new(HubCollector { hub }));
         if let Some(occupancy) = occupancy {
@@ -114,6 +121,11 @@ impl Metrics {
     /// Counts a publication of type `error` or `open`; true for the first one (ENC-12).
     pub(crate) fn lifecycle_type(&self) -> bool {
         self.lifecycle_types.inc() == 0
+    }
+
+    /// What counts the publications of publishers; comings and goings are none (OP-14).
+    pub(crate) fn updates(&self) -> Counter {
+        self.updates.clone()
     }
 
     /// Counts a connection for as long as the value lives.
@@ -252,7 +264,7 @@ fn gauges(counts: &Counts) -> [Sample<u64>; 5] {
     ]
 }
 
-fn counters(counts: &Counts) -> [Sample<u64>; 9] {
+fn counters(counts: &Counts) -> [Sample<u64>; 8] {
     [
         (
             "fanfare_subscriptions",
@@ -289,11 +301,6 @@ fn counters(counts: &Counts) -> [Sample<u64>; 9] {
             "mercure_subscribers",
             "Subscribers ever attached.",
             counts.subscribers_total,
-        ),
-        (
-            "mercure_updates",
-            "Publications stored through this process.",
-            counts.published_total,
         ),
     ]
 }

@@ -291,19 +291,25 @@ fn development_token(trust: &Trust) -> Option<String> {
 fn warnings(settings: &Settings, trust: &Trust, missing: &[&str]) -> Vec<String> {
     let nobody = |needs| format!("one role does not exist on this hub: there is no {needs}");
     let mut warnings: Vec<String> = missing.iter().map(nobody).collect();
+    let mut known_to_all = Vec::new();
     for (name, key) in secrets(&settings.access) {
         if key.reveal() == DEMO_KEY && !settings.dev {
-            warnings.push(format!(
-                "{name} is the key of Mercure's examples, which everybody knows: whoever reaches \
-                 this hub can publish everything and read everything; take another, such as the \
-                 output of `openssl rand -base64 32`"
-            ));
+            known_to_all.push(name);
         } else if key.reveal().len() < Secret::BYTES_ADVISED {
             let advised = Secret::BYTES_ADVISED;
             warnings.push(format!(
                 "{name} has fewer than {advised} bytes and can be guessed"
             ));
         }
+    }
+    known_to_all.dedup();
+    if !known_to_all.is_empty() {
+        warnings.push(format!(
+            "the key of Mercure's examples, which everybody knows, is in {}: whoever reaches this \
+             hub can publish everything and read everything; take another, such as the output of \
+             `openssl rand -base64 32`",
+            known_to_all.join(" and ")
+        ));
     }
     let place = settings.access.resource_identifier.is_some() || !settings.public_url.is_empty();
     if !trust.issuers.is_empty() && !place && !settings.dev {

@@ -7,7 +7,7 @@ use fanfare_broker::Health;
 use fanfare_testkit::raw_http::ask;
 
 use crate::failing_broker::FailingBroker;
-use crate::fixture::{get, serve, serve_broker};
+use crate::fixture::{HUB, bearer, get, post_form, serve, serve_broker, token};
 use crate::program::Program;
 
 #[tokio::test]
@@ -101,6 +101,23 @@ async fn op_14_metrics_by_both_names() {
     ] {
         let found = answer.body.lines().any(|found| found == line);
         assert!(found, "{line}\n{}", answer.body);
+    }
+}
+
+/// Every arrival was counted as an update of a publisher.
+#[tokio::test]
+async fn op_14_presence_is_no_update() {
+    let server = serve(|config| config.subscriptions = true).await;
+    let _peer = server.subscribe("topic=a&topic=b", "").await;
+    server.publish("topic=a").await;
+    let bearer = bearer(&token(&["*"], &[]));
+    let again = format!("{bearer}Idempotency-Key: k\r\n");
+    for _ in 0..2 {
+        server.ask(post_form(HUB, &again, "topic=a")).await;
+    }
+    let metrics = server.get("/metrics").await.body;
+    for line in ["mercure_updates_total 2", "fanfare_published_total 6"] {
+        assert!(metrics.lines().any(|found| found == line), "{metrics}");
     }
 }
 
