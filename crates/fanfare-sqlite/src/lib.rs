@@ -24,6 +24,8 @@ mod page;
 mod queue;
 mod readers;
 mod row;
+#[cfg(test)]
+mod sample;
 mod search;
 mod shared;
 mod start;
