@@ -32,9 +32,16 @@ pub(crate) fn open_writer(directory: &Path) -> Result<Connection, OpenError> {
     let connection = Connection::open_with_flags(file(directory), flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     defend(&connection)?;
-    connection.pragma_update(None, "page_size", 4096)?;
-    // Before the first table: pages that trimming frees can be given back one by one.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    // An orderly end moves the log itself. After a failed write nothing may be moved (F4), and a
+    // damaged history is left as it was found (F12).
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    // In a database that exists, the second one would be a write, before anything was checked.
+    if pages == 0 {
+        connection.pragma_update(None, "page_size", 4096)?;
+        // Pages that trimming frees can be given back one by one.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
@@ -232,6 +239,7 @@ pub(crate) mod sql {
 
     pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
     pub(crate) const COMMIT: &str = "COMMIT";
+    pub(crate) const ROLLBACK: &str = "ROLLBACK";
     pub(crate) const SNAPSHOT: &str = "BEGIN";
 
     pub(crate) const INSERT_RECORD: &str = "INSERT INTO record (offset, ts_ms, total, private, \
