@@ -17,6 +17,7 @@ mod cross_origin;
 mod dialects;
 mod draining;
 mod fixture;
+mod history;
 mod http2;
 mod lanes;
 mod limits;
