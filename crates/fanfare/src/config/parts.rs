@@ -165,7 +165,7 @@ fn memory_config(settings: &Settings) -> memory::Config {
     config
 }
 
-fn sqlite_config(settings: &Settings) -> sqlite::Config {
+pub(crate) fn sqlite_config(settings: &Settings) -> sqlite::Config {
     let mut config = sqlite::Config::default();
     config.durability = settings.durability.0;
     config.history_count_max = settings.history_count_max as u64;
