@@ -61,8 +61,9 @@ pub(crate) struct Writer {
     topics: Topics,
     clock: TrimClock,
     wal: Wal,
-    /// When the disk was last asked how much room it has.
+    /// When the disk was last asked how much room it has, and what was stored since.
     room_asked_at: Option<Instant>,
+    stored_since: u64,
     /// When what was committed without a flush must be flushed.
     sync_at: Option<Instant>,
     /// [`Head::purged`] when it was last looked whether pages can be given back.
@@ -100,6 +101,7 @@ impl Writer {
             clock: TrimClock::new(Now::read(), newest_ms),
             wal,
             room_asked_at: None,
+            stored_since: 0,
             sync_at: None,
             purged_seen: opened.head.purged,
             _lock: opened.lock,
@@ -194,6 +196,7 @@ impl Writer {
         };
         self.note_flush(flushed, !stage.records.is_empty(), now.instant);
         let trimmed = stage.head.floor != self.head.floor;
+        self.stored_since += stage.head.total.saturating_sub(self.head.total);
         self.head = stage.head;
         self.lineage = stage.lineage;
         self.begun = stage.begun;
@@ -285,21 +288,25 @@ impl Writer {
         }
     }
 
-    /// Whether anything may be written now; asks the disk about once a second (F7).
+    /// Whether anything may be written now; asks the disk about once a second, and after a part of
+    /// what is to stay free was stored, for that can be sooner (F7).
     fn may_write(&mut self, now: Now) -> bool {
         let condition = self.shared.condition();
         if matches!(condition, Condition::Failed(_) | Condition::ReadOnly(_)) {
             return false;
         }
         let asked = |at: Instant| now.instant.saturating_duration_since(at) < TICK;
-        if self.room_asked_at.is_some_and(asked) {
+        let little = self.stored_since <= self.config.disk_free_min / 16;
+        if little && self.room_asked_at.is_some_and(asked) {
             return condition == Condition::Ready;
         }
         self.room_asked_at = Some(now.instant);
+        self.stored_since = 0;
         if let Some(why) = self.lacks_room() {
             if condition == Condition::Ready {
                 self.set_full(why);
             }
+            self.make_room(now);
             return false;
         }
         if condition != Condition::Ready {
@@ -319,6 +326,28 @@ impl Writer {
         (free < disk_free_min).then(|| {
             format!("the disk has {free} bytes free, fewer than the {disk_free_min} that are kept")
         })
+    }
+
+    /// Lets go of what exceeds the limits, and gives the room back: what is kept free is enough for
+    /// that (F7).
+    fn make_room(&mut self, now: Now) {
+        let done = self.commit(Vec::new(), now).and_then(|_| {
+            for _ in 0..GIVEN_BACK_MAX {
+                if self.exceeds_limits() {
+                    self.commit(Vec::new(), now)?;
+                } else if self.has_spare_pages() {
+                    self.give_back().map_err(At::Body.fault())?;
+                } else {
+                    break;
+                }
+                let moved = self.wal.checkpoint_if_due(&self.connection, true);
+                moved.map_err(At::Body.fault())?;
+            }
+            Ok(())
+        });
+        if let Err(fault) = done {
+            self.fail(&fault);
+        }
     }
 
     /// Whether a trial commit goes through, now that there may be room again.
@@ -483,6 +512,9 @@ fn answer(replies: Vec<Reply>, outcomes: Vec<Outcomes>) {
 
 /// How often something is looked at that changes by time.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Steps by which room is made at a time while the disk has too little.
+const GIVEN_BACK_MAX: usize = 64;
 
 /// Topics that are remembered; past it all are forgotten, and looked up again.
 const TOPICS_MAX: usize = 65_536;

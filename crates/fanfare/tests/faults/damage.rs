@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{TempDir, tempdir};
 
-use crate::hub::{Hub, Outcome, begin, history};
+use crate::hub::{Hub, Outcome, begin, history, is_whole};
 use crate::peer::Seen;
 
 /// A history that was closed in order, and all that is in it.
@@ -152,6 +152,53 @@ fn f11_truncated_database_is_served_as_far_as_it_goes_and_not_written() {
         let verified = history(folder.path(), &["verify"]);
         assert_eq!(verified.code, Some(1), "{length}: {verified:?}");
     }
+}
+
+/// What is behind a damaged frame of the log is lost, as what a loss of power tore; whoever saw it is
+/// told.
+#[test]
+fn f11_flipped_bit_in_the_log_is_never_wrong_data_nor_silence() {
+    let left = tempdir().unwrap();
+    let hub = Hub::start(left.path(), &[]);
+    let batch: Vec<_> = (0..40).map(|number| format!("event {number}")).collect();
+    for event in &batch {
+        hub.store(event);
+    }
+    let events = hub.read_after("earliest").up_to("event 39");
+    hub.crash();
+    let length = fs::metadata(left.path().join("fanfare.db-wal"))
+        .unwrap()
+        .len();
+    let mut lost = 0;
+    for step in 0..12 {
+        let folder = tempdir().unwrap();
+        for name in ["fanfare.db", "fanfare.db-wal"] {
+            fs::copy(left.path().join(name), folder.path().join(name)).unwrap();
+        }
+        let place = length * step / 12 + step * 97;
+        overwrite(&folder.path().join("fanfare.db-wal"), place, |byte| {
+            byte ^ 4
+        });
+        let hub = match Hub::ready_or_ended(begin(folder.path(), &[], &[])) {
+            Ok(hub) => hub,
+            Err(ended) => {
+                assert_eq!(ended.code, Some(8), "byte {place}: {ended:?}");
+                continue;
+            }
+        };
+        hub.store("a marker");
+        let seen = hub.read_after("earliest").up_to("a marker");
+        let kept = seen.len() - 1;
+        assert_eq!(seen[..kept], events[..kept], "byte {place}");
+        lost += events.len() - kept;
+        for event in &events[kept..] {
+            let first = hub.read_after(&event.id).next().unwrap();
+            assert!(first.is_gap(), "byte {place}, after {event:?}: {first:?}");
+        }
+        hub.crash();
+        is_whole(folder.path());
+    }
+    assert!(lost > 0, "no flip did anything");
 }
 
 /// The newest page of records is damaged, which a start looks at.

@@ -9,7 +9,7 @@ use crate::mount::Mount;
 /// Publishes until that ends with `wanted`.
 fn publish_until(hub: &Hub, ledger: &mut Ledger, name: &str, wanted: fn(&Outcome) -> bool) {
     let mut publisher = Publisher::connect(hub.address()).unwrap();
-    for number in 0_u32.. {
+    for number in 0..TRIES_MAX {
         let data = format!("{name} {number} {}", "x".repeat(3000));
         let outcome = publisher.publish(&data);
         let stored = matches!(outcome, Outcome::Stored(_));
@@ -21,7 +21,11 @@ fn publish_until(hub: &Hub, ledger: &mut Ledger, name: &str, wanted: fn(&Outcome
             return;
         }
     }
+    panic!("{name}: it did not come to that");
 }
+
+/// Far more than there are in the seconds that such a change takes.
+const TRIES_MAX: u32 = 300_000;
 
 fn is_stored(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Stored(_))
@@ -85,6 +89,41 @@ fn f1_disk_is_used_up_as_root() {
         &["--disk-free-min=0"],
         200 << 10,
     );
+}
+
+/// Nobody frees anything but the hub itself, whose events become old.
+#[test]
+fn f7_trimming_goes_on_and_makes_room_as_root() {
+    let disk = Mount::new("64m");
+    let directory = disk.path().join("data");
+    let limits = ["--disk-free-min=16MiB", "--history-age-max=3s"];
+    let hub = Hub::start(&directory, &limits);
+    let large = "x".repeat(100_000);
+    let batch: Vec<_> = (0..9).map(|number| format!("{number} {large}")).collect();
+    let mut filler = None;
+    let mut publisher = Publisher::connect(hub.address()).unwrap();
+    for number in 0.. {
+        if number == 20 {
+            filler = Some(disk.fill_up_to(17 << 20));
+        }
+        let data = batch
+            .iter()
+            .map(|data| format!("{number}.{data}"))
+            .collect::<Vec<_>>();
+        match hub.publish_all(&data).status {
+            200 => {}
+            status => {
+                assert_eq!((status, filler.is_some()), (507, true));
+                break;
+            }
+        }
+    }
+    let recovered = (0..TRIES_MAX).any(|_| is_stored(&publisher.publish("after")));
+    assert!(recovered, "{} bytes are free", disk.free());
+    assert!(disk.free() >= 16 << 20);
+    drop(filler);
+    assert_eq!(hub.stop().code, Some(0));
+    is_whole(&directory);
 }
 
 /// A supervisor starts a killed hub again, and the disk is still full.

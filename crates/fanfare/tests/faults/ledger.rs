@@ -28,7 +28,7 @@ impl Ledger {
     ) -> usize {
         let round = self.rounds;
         self.rounds += 1;
-        let (sender, outcomes) = sync_channel(100);
+        let (sender, outcomes) = sync_channel(100_000);
         let publish = |worker: u64, sender: std::sync::mpsc::SyncSender<(String, Outcome)>| {
             let mut publisher = Publisher::connect(address);
             for number in 0.. {

@@ -10,6 +10,7 @@
 )]
 
 mod backup;
+mod busy;
 mod clock;
 mod crash;
 mod damage;
