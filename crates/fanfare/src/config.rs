@@ -16,8 +16,10 @@ use url::Url;
 
 use access::Access;
 use broker::{BrokerAddress, Durability};
+use encryption::Encryption;
 use quantity::ByteCount;
 
+pub(crate) use encryption::CertificateSource;
 pub(crate) use environment::{Environment, variable_of};
 pub(crate) use loaded::{Loaded, table};
 pub(crate) use parts::{BrokerConfig, Parts, Unfit};
@@ -28,6 +30,7 @@ mod address;
 mod algorithm;
 pub(crate) mod broker;
 mod development;
+mod encryption;
 mod environment;
 mod file;
 mod loaded;
@@ -80,6 +83,9 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "BROKER", help_heading = GENERAL)]
     #[arg(default_value_t = BrokerAddress::default())]
     pub(crate) broker: BrokerAddress,
+
+    #[command(flatten)]
+    pub(crate) encryption: Encryption,
 
     #[command(flatten)]
     pub(crate) access: Access,
@@ -232,6 +238,12 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "COUNT", help_heading = REQUESTS)]
     #[arg(default_value_t = server::Config::default().connections_max)]
     pub(crate) connections_max: usize,
+
+    /// Streams of one HTTP/2 connection at once; past it the client waits
+    #[arg(long, value_name = "COUNT", help_heading = REQUESTS)]
+    #[arg(default_value_t = server::Config::default().connection_streams_max)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connection_streams_max: u32,
 
     /// Time for a connection's first request head, and between later ones
     #[arg(long, value_name = "TIME", help_heading = REQUESTS)]
