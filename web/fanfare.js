@@ -32,7 +32,8 @@ const OPEN = 1;
 const CLOSED = 2;
 
 const random = (max) => Math.random() * max;
-const uuid = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (it) => it.toString(36)).join("-");
+/** A name that no other has; it is no secret. */
+const uniqueName = () => Array.from({ length: 2 }, () => Math.random().toString(36).slice(2)).join("");
 
 /** Reads `text/event-stream` (HTML §9.2.6); whoever feeds it has decoded UTF-8 and dropped the byte order mark. */
 class Decoder {
@@ -332,7 +333,7 @@ const cursorName = (url) =>
  * own until that has come to a place that the main stream's log still knows.
  */
 class Owner {
-  epoch = uuid();
+  epoch = uniqueName();
   #spec;
   #say;
   #main;
@@ -503,7 +504,7 @@ class Owner {
   /** Asks one tab after the other, for a tab may sleep. */
   async #token(reader) {
     for (const member of reader.members) {
-      const question = uuid();
+      const question = uniqueName();
       const answer = new Promise((resolve) => {
         this.#asked.set(question, resolve);
         setTimeout(resolve, TOKEN_TIMEOUT);
@@ -661,6 +662,7 @@ export class Fanfare extends EventTarget {
   #epoch;
   #member;
   #silentTicks = 0;
+  #lateTicks = 0;
   #ticks;
   #onProperty = new Map();
   #listening = new AbortController();
@@ -749,7 +751,7 @@ export class Fanfare extends EventTarget {
     const { share = "auto", token, identity, worker = ownScript() } = this.#options;
     const hear = (said, link) => this.#hear(said, link);
     const ways = {
-      worker: () => worker && new WorkerLink(worker, this.#key, hear, () => this.#fail()),
+      worker: () => worker && new WorkerLink(worker, this.#key, hear, () => this.#fail({ isShut: true })),
       leader: () => navigator.locks && new LeaderLink(this.#key, hear),
       none: () => new LeaderLink(undefined, hear),
     };
@@ -773,12 +775,13 @@ export class Fanfare extends EventTarget {
     this.#hello = role === "worker" ? { ways, timer: setTimeout(() => this.#fail(), HELLO_TIMEOUT) } : undefined;
   }
 
-  /** The worker does not answer: the next way is taken, until it does. */
-  #fail() {
+  /** The worker cannot be had, or does not answer yet: the next way is taken, perhaps until it does. */
+  #fail({ isShut } = {}) {
     if (!this.#hello) return;
     const { ways, timer } = this.#hello;
     clearTimeout(timer);
-    this.#late = this.#link;
+    if (isShut) this.#link.close();
+    else this.#late = this.#link;
     this.#join(ways);
   }
 
@@ -817,7 +820,7 @@ export class Fanfare extends EventTarget {
   #enter(epoch) {
     const was = this.#member;
     this.#epoch = epoch;
-    this.#member = uuid();
+    this.#member = uniqueName();
     this.#link.say({ t: "join", epoch, member: this.#member, was, cursor: this.#cursor, spec: this.#spec });
   }
 
@@ -909,6 +912,9 @@ export class Fanfare extends EventTarget {
 
   /** Counts time by turns of its own: a tab that slept must not take its sleep for the owner's silence. */
   #tick() {
+    this.#lateTicks = (this.#lateTicks + 1) % SILENT_TICKS_MAX;
+    // What did not answer may be gone, and another in its place.
+    if (this.#lateTicks === 0) this.#late?.revive();
     if (!this.#link || this.#link.role === "direct") return;
     this.#silentTicks += 1;
     if (this.#silentTicks < SILENT_TICKS_MAX / 2) return;

@@ -239,7 +239,6 @@ class Realm {
       TextDecoder,
       URL,
       atob,
-      crypto,
       name,
       queueMicrotask,
       setTimeout: timer,

@@ -25,7 +25,7 @@ struct Step {
     work: fn(word: &str) -> anyhow::Result<()>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step {
         name: "format",
         has_tests: false,
@@ -50,6 +50,11 @@ const STEPS: [Step; 7] = [
         name: "conformance",
         has_tests: false,
         work: |_| conformance(),
+    },
+    Step {
+        name: "faults",
+        has_tests: true,
+        work: faults,
     },
     Step {
         name: "outside",
@@ -84,6 +89,7 @@ fn clippy() -> anyhow::Result<()> {
     // Targets that a plain `cargo test` leaves out are not among "all".
     Command::cargo(["clippy", "--package", "fanfare"])
         .arguments(OUTSIDE)
+        .arguments(FAULTS)
         .arguments(["--", "-D", "warnings"])
         .run()
 }
@@ -102,6 +108,22 @@ fn conformance() -> anyhow::Result<()> {
     Command::cargo(["run", "--quiet", "--package", "fanfare-conformance", "--"])
         .arguments(["--serve", "--strict", "--failures"])
         .run()
+}
+
+/// The real program with a disk that is full, calls that fail, a history that is damaged.
+fn faults(word: &str) -> anyhow::Result<()> {
+    tools::need(&tools::FAULTS)?;
+    let tests = Command::cargo(["test", "--package", "fanfare"])
+        .arguments(FAULTS)
+        .arguments(Some(word).filter(|word| !word.is_empty()));
+    if tools::can_mount()? {
+        return tests.run();
+    }
+    tests.arguments(["--", "--skip", NEEDS_ROOT]).run()?;
+    say(&format!(
+        "SKIPPED: tests named {NEEDS_ROOT}, for file systems cannot be mounted here; they run as root"
+    ));
+    Ok(())
 }
 
 /// The tests with a browser and other programs.
@@ -140,6 +162,10 @@ fn web(word: &str) -> anyhow::Result<()> {
 
 /// The test binaries that need other programs; `test = false` keeps them out of `cargo test`.
 const OUTSIDE: [&str; 2] = ["--test", "outside"];
+const FAULTS: [&str; 2] = ["--test", "faults"];
+
+/// Part of the names of tests that need a file system of their own, or to become somebody else.
+const NEEDS_ROOT: &str = "as_root";
 
 /// Part of the names of tests that need a network namespace of their own.
 const NEEDS_NETWORK: &str = "in_its_own_network";

@@ -1,6 +1,6 @@
 //! Programs that tests need, installed from Debian's packages where that is allowed.
 
-use std::env;
+use std::{env, fs};
 
 use anyhow::bail;
 
@@ -61,6 +61,22 @@ pub(crate) const WEB: [Tool; 4] = [
     },
 ];
 
+/// What the tests of faults need, as root.
+pub(crate) const FAULTS: [Tool; 3] = [
+    Tool {
+        program: "cc",
+        package: "gcc",
+    },
+    Tool {
+        program: "mount",
+        package: "mount",
+    },
+    Tool {
+        program: "setpriv",
+        package: "util-linux",
+    },
+];
+
 /// Makes sure that `tools` are there.
 ///
 /// # Errors
@@ -100,6 +116,18 @@ pub(crate) fn can_make_networks() -> bool {
             .succeeds()
     };
     netns("add") && netns("delete")
+}
+
+/// Whether file systems can be mounted here: it takes root, and a container that allows it.
+pub(crate) fn can_mount() -> anyhow::Result<bool> {
+    let folder = env::temp_dir().join(format!("fanfare-probe-{}", std::process::id()));
+    fs::create_dir(&folder)?;
+    let place = folder.to_string_lossy();
+    let mount = ["-t", "tmpfs", "-o", "size=1m", "fanfare-probe", &*place];
+    let can = Command::new("mount").arguments(mount).succeeds()
+        && Command::new("umount").arguments([&*place]).succeeds();
+    fs::remove_dir(&folder)?;
+    Ok(can)
 }
 
 fn is_found(program: &str) -> bool {

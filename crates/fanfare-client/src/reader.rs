@@ -101,9 +101,12 @@ impl Reader {
             } => {
                 let before = self.cursor.clone();
                 move_to(&mut self.cursor, last_event_id);
+                let said = said_by(event_type, data, &before, &self.cursor);
+                // A heartbeat may come before the hub's own word for a gap, and says nothing of it.
+                let silent = !matches!(said, Said::Item(_)) && before == self.cursor;
                 Found {
-                    said: said_by(event_type, data, &before, &self.cursor),
-                    cursor: Some(self.cursor.clone()),
+                    said,
+                    cursor: (!silent).then(|| self.cursor.clone()),
                 }
             }
             Wire::Comment(text) if self.rules.comments => {

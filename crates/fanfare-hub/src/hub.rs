@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fanfare_broker::{
-    Bounds, Broker, Form, Health, Publication, PublishError, ReadError, Receipt, Record,
+    Bounds, Broker, Capabilities, Form, Health, Publication, PublishError, ReadError, Receipt,
+    Record,
 };
 use fanfare_wire::EventId;
 use tokio::runtime::Handle;
@@ -241,6 +242,12 @@ impl Hub {
     #[must_use]
     pub fn newest(&self) -> Option<Record> {
         self.0.ring.newest()
+    }
+
+    /// What the broker is, and what it survives.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.0.broker.capabilities()
     }
 
     /// What the broker retains now.

@@ -106,6 +106,8 @@ struct Lag {
     /// What it took since `window_at`.
     window_bytes: u64,
     window_at: Tick,
+    /// Since when it has waited for the broker, if it does.
+    waits_at: Tick,
     /// It ends when `rest` is written.
     ending: Option<Ended>,
     /// What it reads history by, kept until it is live.
@@ -503,6 +505,7 @@ impl Lag {
             progress_at: now,
             window_bytes: 0,
             window_at: now,
+            waits_at: now,
             ending: None,
             filter: None,
         }

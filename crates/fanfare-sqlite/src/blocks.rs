@@ -108,7 +108,13 @@ impl Blocks {
             self.lock().forget(start);
             return load.await;
         }
-        let piece = Arc::clone(cell.get_or_try_init(|| load).await?);
+        let piece = match cell.get_or_try_init(|| load).await {
+            Ok(piece) => Arc::clone(piece),
+            Err(error) => {
+                self.lock().forget(start);
+                return Err(error);
+            }
+        };
         if piece.missing.is_empty() {
             self.lock().keep(start, piece.size());
         } else {

@@ -32,14 +32,18 @@ pub(crate) fn open_writer(directory: &Path) -> Result<Connection, OpenError> {
     let connection = Connection::open_with_flags(file(directory), flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     defend(&connection)?;
+    // An orderly end moves the log itself. After a failed write nothing may be moved (F4), and a
+    // damaged history is left as it was found (F12).
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // Before anything is changed: it may be the database of another program.
     let new = is_new(&connection)?;
-    if !new {
+    if new {
+        connection.pragma_update(None, "page_size", 4096)?;
+        // Pages that trimming frees can be given back one by one.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    } else {
         check(&connection, directory)?;
     }
-    connection.pragma_update(None, "page_size", 4096)?;
-    // Before the first table: pages that trimming frees can be given back one by one.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
@@ -246,6 +250,7 @@ pub(crate) mod sql {
 
     pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
     pub(crate) const COMMIT: &str = "COMMIT";
+    pub(crate) const ROLLBACK: &str = "ROLLBACK";
     pub(crate) const SNAPSHOT: &str = "BEGIN";
 
     pub(crate) const INSERT_RECORD: &str = "INSERT INTO record (offset, ts_ms, total, private, \

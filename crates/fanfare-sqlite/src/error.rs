@@ -66,6 +66,12 @@ pub enum OpenError {
         /// What was found first.
         what: String,
     },
+    /// The history can be read, and not written.
+    #[error("the history cannot be written: {why}")]
+    Unwritable {
+        /// Why.
+        why: String,
+    },
     /// SQLite has a bug that could damage the history (W0).
     #[error("SQLite {version} is not fit to be used, 3.51.3 or newer is, but not 3.52.0")]
     Unfit {

@@ -1,7 +1,7 @@
 //! A look at a history from outside, also beside the hub that uses it.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use fanfare_broker::{Lineage, Record};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -11,7 +11,8 @@ use crate::database::{self, sql};
 use crate::error::OpenError;
 use crate::readers::in_snapshot;
 use crate::row::{number, topic_hash};
-use crate::{search, start};
+use crate::search;
+use crate::start::{self, name_damage};
 
 /// Reads a history that a hub may be writing at the same time; changes nothing.
 #[derive(Debug)]
@@ -88,9 +89,10 @@ impl Inspector {
     ///
     /// # Errors
     ///
-    /// [`OpenError`]: there is none, or it is of another program or a newer version.
+    /// [`OpenError`]: there is none, it is of another program or a newer version, or so damaged that
+    /// nothing can be read.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        let connection = database::open_reader(directory)?;
+        let connection = database::open_reader(directory).map_err(name_damage)?;
         let directory = directory.to_owned();
         Ok(Self {
             connection,
@@ -114,24 +116,25 @@ impl Inspector {
 
     /// Reads up to a block of records from offset `next` on; none at the head.
     ///
-    /// What cannot be read is left out; [`Inspector::verify`] names it.
-    ///
     /// # Errors
     ///
     /// SQLite's.
     pub fn records(&self, next: u64) -> Result<Records, OpenError> {
         Ok(in_snapshot(&self.connection, |connection| {
-            let stats = read_stats(connection)?;
-            let lineage = Arc::new(read_lineage(connection)?);
-            let next = next.max(stats.first);
-            if next > stats.head {
-                let records = Vec::new();
-                return Ok(Records { records, next });
+            let (floor, head) = read_ends(connection)?;
+            let next = next.max(floor);
+            if next > head {
+                return Ok(Records {
+                    records: Vec::new(),
+                    missing: Vec::new(),
+                    next,
+                });
             }
-            let end = offsets_of(block_of(next)).end.min(stats.head + 1);
-            let piece = blocks::load(connection, next..end, &lineage)?;
+            let end = offsets_of(block_of(next)).end.min(head + 1);
+            let piece = blocks::load(connection, next..end, &read_lineage(connection)?)?;
             Ok(Records {
                 records: piece.records,
+                missing: piece.missing,
                 next: piece.offsets.end,
             })
         })?)
@@ -247,6 +250,8 @@ impl Inspector {
 pub struct Records {
     /// Those that can be read.
     pub records: Vec<Record>,
+    /// Offsets among them that are kept and cannot be read.
+    pub missing: Vec<Range<u64>>,
     /// Where to read on; where it was before, when there are no more.
     pub next: u64,
 }
@@ -310,6 +315,19 @@ fn read_lineage(connection: &Connection) -> rusqlite::Result<Lineage> {
     Ok(lineage)
 }
 
+/// The first retained offset and the newest.
+fn read_ends(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
+    let floor: i64 = connection
+        .prepare_cached(sql::SELECT_FLOOR)?
+        .query_row([], |row| row.get(0))?;
+    let last: Option<i64> = connection
+        .prepare_cached(sql::SELECT_LAST)?
+        .query_row([], |row| row.get(0))?;
+    let floor = u64::try_from(floor).unwrap_or_default();
+    let head = last.and_then(|last| u64::try_from(last).ok());
+    Ok((floor, head.unwrap_or_default()))
+}
+
 /// Looks at the block of offset `next`; returns where the following one begins, or `None` at the
 /// head.
 fn verify_block(
@@ -317,13 +335,8 @@ fn verify_block(
     next: u64,
     found: &mut impl FnMut(Finding),
 ) -> rusqlite::Result<Option<u64>> {
-    let next = next.max(blocks::floor(connection)?);
-    let last: Option<i64> = connection
-        .prepare_cached(sql::SELECT_LAST)?
-        .query_row([], |row| row.get(0))?;
-    let head = last
-        .and_then(|last| u64::try_from(last).ok())
-        .unwrap_or_default();
+    let (floor, head) = read_ends(connection)?;
+    let next = next.max(floor);
     if next > head {
         return Ok(None);
     }

@@ -20,10 +20,13 @@ mod database;
 mod error;
 mod inspect;
 mod lock;
+mod offline;
 mod page;
 mod queue;
 mod readers;
 mod row;
+#[cfg(test)]
+mod sample;
 mod search;
 mod shared;
 mod start;
@@ -36,3 +39,4 @@ pub use broker::SqliteBroker;
 pub use config::{Config, Durability, OnDamage};
 pub use error::OpenError;
 pub use inspect::{Finding, Inspector, Records, Stats};
+pub use offline::{Keep, trim};

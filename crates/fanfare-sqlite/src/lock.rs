@@ -44,8 +44,13 @@ impl Lock {
             }
             Err(error) => return Err(refused("lock it")(error.into())),
         }
-        sign(&mut file).map_err(refused("write to it"))?;
-        Ok(Self(file))
+        match sign(&mut file) {
+            // A full disk is no reason not to serve what is stored.
+            Err(error) if error.kind() != io::ErrorKind::StorageFull => {
+                Err(refused("write to it")(error))
+            }
+            Ok(()) | Err(_) => Ok(Self(file)),
+        }
     }
 }
 
@@ -55,11 +60,12 @@ fn open(directory: &Path) -> io::Result<File> {
     options.open(directory.join("LOCK"))
 }
 
-/// Says who holds it.
+/// Says who holds it; over what stood there, so that it takes no room that was not taken before.
 fn sign(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
+    let pid = format!("{}\n", std::process::id());
     file.rewind()?;
-    writeln!(file, "{}", std::process::id())
+    file.write_all(pid.as_bytes())?;
+    file.set_len(pid.len() as u64)
 }
 
 /// Refuses file systems of other machines, by their magic numbers (`statfs(2)`).

@@ -178,3 +178,6 @@ impl Slice {
         self.page.next = self.page.next.max(offset);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,10 +87,10 @@ pub(crate) fn in_snapshot<T>(
 ) -> rusqlite::Result<T> {
     connection.prepare_cached(sql::SNAPSHOT)?.execute([])?;
     let value = read(connection);
-    let ended = connection.prepare_cached(sql::COMMIT)?.execute([]);
-    let value = value?;
-    ended?;
-    Ok(value)
+    // Nothing was written. A snapshot in which damage was met could not be committed, and one that
+    // SQLite ended by itself needs no end.
+    _ = connection.prepare_cached(sql::ROLLBACK)?.execute([]);
+    value
 }
 
 impl Tasks {

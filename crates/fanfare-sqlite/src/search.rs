@@ -59,7 +59,7 @@ fn chains(
         blocks: Vec::new(),
         searched: *blocks.end(),
     };
-    let from = number(*blocks.start());
+    let from = number(kept.max(*blocks.start()));
     let mut statement = connection.prepare_cached(sql::SELECT_BLOCKS)?;
     for hash in hashes {
         let upto = number(candidates.searched);
@@ -69,8 +69,8 @@ fn chains(
         while let Some(row) = rows.next()? {
             let (block, previous): (i64, i64) = (row.get(0)?, row.get(1)?);
             let chained = match before {
-                None => previous < from.max(number(kept)),
-                Some(before) => previous == before || previous < number(kept),
+                None => previous < from,
+                Some(before) => previous == before,
             };
             // A row that is damaged may be out of the order that it was asked in.
             let ordered = block >= from && block <= upto && previous < block;

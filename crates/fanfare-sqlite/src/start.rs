@@ -107,8 +107,8 @@ fn renew_log(directory: &Path) -> Result<(), OpenError> {
     if length == 0 {
         return Ok(());
     }
+    let copy = log.with_extension("db-wal.new");
     let renew = || -> io::Result<()> {
-        let copy = log.with_extension("db-wal.new");
         fs::copy(&log, &copy)?;
         File::open(&copy)?.sync_all()?;
         fs::rename(&copy, &log)?;
@@ -118,6 +118,8 @@ fn renew_log(directory: &Path) -> Result<(), OpenError> {
         Ok(()) => Ok(()),
         Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull) => {
             tracing::warn!("the disk is too full to write the log anew; it is used as it is");
+            // What was copied of it has the room that is needed now.
+            _ = fs::remove_file(&copy);
             Ok(())
         }
         Err(source) => Err(OpenError::Directory {
@@ -184,7 +186,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 /// A database that cannot even be opened is damaged.
-fn name_damage(error: impl Into<OpenError>) -> OpenError {
+pub(crate) fn name_damage(error: impl Into<OpenError>) -> OpenError {
     let error = error.into();
     if let OpenError::Database(error) = &error
         && (is_damage(error) || *error == rusqlite::Error::QueryReturnedNoRows)

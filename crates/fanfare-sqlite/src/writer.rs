@@ -12,16 +12,17 @@ use std::time::{Duration, Instant};
 
 use fanfare_broker::{Bounds, Epoch, Lineage, Publication, PublishError, Topic};
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 
 use self::append::Stage;
 use self::fault::{At, Fault};
 use crate::config::{Config, Durability};
-use crate::database::sql;
+use crate::database::{self, sql};
+use crate::error::OpenError;
 use crate::lock::Lock;
 use crate::queue::{Job, Outcomes, Queue, RETRY, Reply, Taken};
 use crate::row::{Now, number};
 use crate::shared::{Condition, Shared};
+use crate::start::Opened;
 use crate::trim_clock::TrimClock;
 use crate::wal::Wal;
 
@@ -47,34 +48,64 @@ pub(crate) struct Head {
 /// The thread that writes, and all that it owns.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    pub(crate) connection: Connection,
-    pub(crate) directory: PathBuf,
-    pub(crate) config: Config,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) queue: Arc<Queue>,
-    pub(crate) head: Head,
-    pub(crate) lineage: Arc<Lineage>,
+    connection: Connection,
+    directory: PathBuf,
+    config: Config,
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    head: Head,
+    lineage: Arc<Lineage>,
     /// The epoch of this run, begun by its first record (U11).
-    pub(crate) epoch: Epoch,
-    pub(crate) begun: bool,
-    pub(crate) topics: Topics,
-    pub(crate) clock: TrimClock,
-    pub(crate) wal: Wal,
+    epoch: Epoch,
+    begun: bool,
+    topics: Topics,
+    clock: TrimClock,
+    wal: Wal,
     /// When the disk was last asked how much room it has.
-    pub(crate) room_asked_at: Option<Instant>,
+    room_asked_at: Option<Instant>,
     /// When what was committed without a flush must be flushed.
-    pub(crate) sync_at: Option<Instant>,
+    sync_at: Option<Instant>,
     /// [`Head::purged`] when it was last looked whether pages can be given back.
-    pub(crate) purged_seen: u64,
+    purged_seen: u64,
     /// The data directory; released when the connection is closed.
-    pub(crate) _lock: Lock,
+    _lock: Lock,
 }
 
 /// Topics that were written to lately: their name in the index, and the last block that they are
 /// in.
-pub(crate) type Topics = HashMap<Topic, (i64, Option<u64>)>;
+type Topics = HashMap<Topic, (i64, Option<u64>)>;
 
 impl Writer {
+    /// Makes a writer that goes on from what `opened` found.
+    pub(crate) fn new(
+        mut opened: Opened,
+        directory: PathBuf,
+        config: Config,
+        shared: &Arc<Shared>,
+        queue: &Arc<Queue>,
+    ) -> rusqlite::Result<Self> {
+        let wal = Wal::new(&mut opened.connection, database::log_file(&directory))?;
+        let newest_ms = (opened.head.next > 1).then_some(opened.head.ts_ms);
+        Ok(Self {
+            connection: opened.connection,
+            directory,
+            config,
+            shared: Arc::clone(shared),
+            queue: Arc::clone(queue),
+            head: opened.head,
+            lineage: opened.lineage,
+            epoch: opened.epoch,
+            begun: false,
+            topics: Topics::new(),
+            clock: TrimClock::new(Now::read(), newest_ms),
+            wal,
+            room_asked_at: None,
+            sync_at: None,
+            purged_seen: opened.head.purged,
+            _lock: opened.lock,
+        })
+    }
+
     /// Writes until the queue is closed.
     pub(crate) fn run(mut self) {
         let _last_words = LastWords {
@@ -192,7 +223,7 @@ impl Writer {
         };
         if staged.is_err() && !self.connection.is_autocommit() {
             // What rolled back by itself is not rolled back again.
-            _ = self.execute("ROLLBACK");
+            _ = self.execute(sql::ROLLBACK);
         }
         staged
     }
@@ -331,9 +362,6 @@ impl Writer {
         } else {
             tracing::error!("the history cannot be written any more: {fault}");
             // Never another write: SQLite would go on as if nothing had happened (F4).
-            let _ = self
-                .connection
-                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             self.shared.set_condition(Condition::Failed(format!(
                 "the history cannot be written: {fault}"
             )));
@@ -360,6 +388,27 @@ impl Writer {
         if let Err(error) = done {
             // What was stored is safe in the log (F5, F6). Somebody in the way is no fault (F2).
             self.fail(&At::Begin.fault()(error));
+        }
+    }
+
+    /// Trims what exceeds the limits, gives the room back, and ends in order.
+    pub(crate) fn trim_all(mut self) -> Result<(), OpenError> {
+        let unwritable = |why: String| OpenError::Unwritable { why };
+        while self.exceeds_limits() && self.shared.condition() == Condition::Ready {
+            let done = self.commit(Vec::new(), Now::read());
+            done.map_err(|fault| unwritable(fault.to_string()))?;
+            self.checkpoint();
+        }
+        while self.has_spare_pages() {
+            self.give_back()?;
+        }
+        let shared = Arc::clone(&self.shared);
+        self.finish();
+        match shared.condition() {
+            Condition::Ready => Ok(()),
+            Condition::Full(why) | Condition::ReadOnly(why) | Condition::Failed(why) => {
+                Err(unwritable(why))
+            }
         }
     }
 

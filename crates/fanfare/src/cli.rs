@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::StyledStr;
-use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Environment, Loaded, table, variable_of};
 use exit::{Exit, Failure};
@@ -14,6 +14,7 @@ mod bench;
 mod check_config;
 mod exit;
 mod healthcheck;
+mod history;
 mod http;
 mod logs;
 mod output;
@@ -43,14 +44,19 @@ pub(crate) fn run(arguments: Vec<OsString>, environment: &Environment) -> ExitCo
         }
     };
     let load = |file: ConfigFile| {
-        let flags = matches.subcommand().map_or(&matches, |(_, flags)| flags);
-        Loaded::load(flags, environment, &others, file.path.as_deref())
-            .map_err(|error| Failure::new(Exit::Usage, error))
+        Loaded::load(
+            innermost(&matches),
+            environment,
+            &others,
+            file.path.as_deref(),
+        )
+        .map_err(|error| Failure::new(Exit::Usage, error))
     };
     let outcome = match cli.action {
         Action::Serve(file) => load(file).and_then(|it| serve::run(it, environment)),
         Action::Publish(args) => publish::run(args),
         Action::Subscribe(args) => subscribe::run(args),
+        Action::History(args) => history::run(args, load),
         Action::Token(args) => token::run(*args),
         Action::Bench(args) => bench::run(&args),
         Action::CheckConfig(file) => load(file).and_then(check_config::run),
@@ -94,6 +100,11 @@ enum Action {
     /// A connection that was lost is made again, and goes on after the last event. It ends when
     /// the hub refuses, or is never reached at all.
     Subscribe(subscribe::Args),
+    /// Look at the history that a hub keeps on its disk, save it, and cut it
+    ///
+    /// `stats`, `verify`, `export` and `backup` work beside the hub that uses it; `import` and `trim`
+    /// want it to themselves.
+    History(history::Args),
     /// Make a token, or inspect one
     Token(Box<token::Args>),
     /// Put load on a hub, and count events lost, doubled or out of order
@@ -120,11 +131,30 @@ struct ConfigFile {
 /// [`Cli`], with the settings in the commands that take them.
 fn command() -> Command {
     let table = table();
-    CONFIGURED.iter().fold(Cli::command(), |command, name| {
+    let command = CONFIGURED.iter().fold(Cli::command(), |command, name| {
         command.mut_subcommand(name, |command| {
             command.args(table.get_arguments().map(with_variable))
         })
+    });
+    command.mut_subcommand("history", |history| {
+        history.mut_subcommands(|command| {
+            let taken = |setting: &&Arg| history::takes(command.get_name(), setting);
+            let settings: Vec<Arg> = table
+                .get_arguments()
+                .filter(taken)
+                .map(with_variable)
+                .collect();
+            command.args(settings)
+        })
     })
+}
+
+/// The arguments of the command that was chosen, not of those that lead to it.
+fn innermost(matches: &ArgMatches) -> &ArgMatches {
+    match matches.subcommand() {
+        Some((_, matches)) => innermost(matches),
+        None => matches,
+    }
 }
 
 /// A setting whose help names its variable.

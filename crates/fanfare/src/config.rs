@@ -15,14 +15,15 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use access::Access;
-use broker::{BrokerAddress, Durability};
+use broker::Durability;
 use encryption::Encryption;
 use quantity::ByteCount;
 
+pub(crate) use broker::BrokerAddress;
 pub(crate) use encryption::CertificateSource;
 pub(crate) use environment::{Environment, variable_of};
 pub(crate) use loaded::{Loaded, table};
-pub(crate) use parts::{BrokerConfig, Parts, Unfit};
+pub(crate) use parts::{BrokerConfig, Parts, Unfit, sqlite_config};
 pub(crate) use quantity::TimeSpan;
 
 mod access;
@@ -302,7 +303,7 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 const GENERAL: &str = "General";
 const SUBSCRIBERS: &str = "Subscribers";
 const MEMORY: &str = "Memory";
-const HISTORY: &str = "History";
+pub(crate) const HISTORY: &str = "History";
 const REQUESTS: &str = "Requests";
 const LOGS: &str = "Logs";
 

@@ -31,15 +31,25 @@ async fn healthz() -> Response<Body> {
     into_body(plain(StatusCode::OK, "ok"))
 }
 
-/// It also takes publications and subscribers.
+/// It also takes publications and subscribers. Says in the first line whether, and then what keeps
+/// the events, and what of them may be lost (W10).
 async fn readyz(State(server): State<Arc<Server>>) -> Response<Body> {
-    into_body(match server.hub.health() {
-        _ if server.draining() => plain(StatusCode::SERVICE_UNAVAILABLE, "draining"),
-        Health::Ready => plain(StatusCode::OK, "ready"),
-        Health::Degraded { why } => plain(StatusCode::OK, &format!("degraded: {why}")),
-        Health::Failed { why } => plain(StatusCode::SERVICE_UNAVAILABLE, &format!("failed: {why}")),
-        _ => plain(StatusCode::SERVICE_UNAVAILABLE, "unknown"),
-    })
+    let (well, state) = match server.hub.health() {
+        _ if server.draining() => (false, "draining".to_owned()),
+        Health::Ready => (true, "ready".to_owned()),
+        Health::Degraded { why } => (true, format!("degraded: {why}")),
+        Health::Failed { why } => (false, format!("failed: {why}")),
+        _ => (false, "unknown".to_owned()),
+    };
+    let status = match well {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let capabilities = server.hub.capabilities();
+    let (broker, loss) = (capabilities.name, capabilities.loss_window);
+    let loss = loss.as_deref().unwrap_or("nothing that the disk keeps");
+    let text = format!("{state}\nbroker: {broker}\nmay be lost: {loss}");
+    into_body(plain(status, &text))
 }
 
 async fn live() -> Response<Body> {

@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     handshakes: Family<Protocol, Counter>,
     handshakes_failed: Family<Reason, Counter>,
     certificates_read: Family<Outcome, Counter>,
+    updates: Counter,
 }
 
 #[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -65,6 +66,7 @@ impl Metrics {
             handshakes: Family::default(),
             handshakes_failed: Family::default(),
             certificates_read: Family::default(),
+            updates: Counter::default(),
         };
         let metrics = metrics.registered(hub, occupancy);
         match tls {
@@ -77,7 +79,7 @@ impl Metrics {
         let server = self.registry.sub_registry_with_prefix("fanfare");
         server.register(
             "connections",
-            "Connections that no shard owns: before their first answer, and under hyper",
+            "Connections that no shard owns: before their first answer, under HTTP/2, over TLS",
             self.connections.clone(),
         );
         server.register(
@@ -104,6 +106,11 @@ impl Metrics {
             "lifecycle_types",
             "Publications of type `error` or `open`, which fire a page's own listeners",
             self.lifecycle_types.clone(),
+        );
+        self.registry.register(
+            "mercure_updates",
+            "Publications of publishers, stored through this process",
+            self.updates.clone(),
         );
         self.registry
             .register_collector(Box::new(HubCollector { hub }));
@@ -174,6 +181,11 @@ impl Metrics {
         let outcome = if well { "shown" } else { "refused" };
         let outcome = Outcome { outcome };
         self.certificates_read.get_or_create(&outcome).inc();
+    }
+
+    /// What counts the publications of publishers; comings and goings are none (OP-14).
+    pub(crate) fn updates(&self) -> Counter {
+        self.updates.clone()
     }
 
     /// Counts a connection for as long as the value lives.
@@ -329,7 +341,7 @@ fn gauges(counts: &Counts) -> [Sample<u64>; 5] {
     ]
 }
 
-fn counters(counts: &Counts) -> [Sample<u64>; 9] {
+fn counters(counts: &Counts) -> [Sample<u64>; 8] {
     [
         (
             "fanfare_subscriptions",
@@ -366,11 +378,6 @@ fn counters(counts: &Counts) -> [Sample<u64>; 9] {
             "mercure_subscribers",
             "Subscribers ever attached.",
             counts.subscribers_total,
-        ),
-        (
-            "mercure_updates",
-            "Publications stored through this process.",
-            counts.published_total,
         ),
     ]
 }

@@ -298,10 +298,14 @@ impl Server {
             let retry_after = self.config.drain;
             return vec![Err(PublishError::Unavailable { retry_after }); count];
         }
-        let hub = self.hub.clone();
+        let (hub, updates) = (self.hub.clone(), self.metrics.updates());
         let publish = self.publishes.spawn(async move {
             let told = journal::wanted().then(|| batch.clone());
             let outcomes = hub.publish(batch).await;
+            let stored = |outcome: &&Result<Receipt, _>| {
+                outcome.as_ref().is_ok_and(|receipt| !receipt.duplicate)
+            };
+            updates.inc_by(outcomes.iter().filter(stored).count() as u64);
             for (publication, outcome) in told.iter().flatten().zip(&outcomes) {
                 journal::published(publication, outcome);
             }

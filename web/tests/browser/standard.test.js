@@ -338,7 +338,8 @@ for (const name of BROWSERS) {
                 closed: (source.close(), source.readyState),
               });
           }),
-        raw("", "&open"),
+        // A head alone is not told by Firefox: hence the comment that every stream of the hub begins with (SRV-04).
+        raw(":\n", "&open"),
       );
       assert.deepEqual(found.plain.slice(0, 4), ["Event", false, false, true]);
       assert.deepEqual([found.target, found.constants, found.state, found.closed], [true, [0, 1, 2], 1, 2]);

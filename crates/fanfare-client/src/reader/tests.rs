@@ -86,7 +86,7 @@ fn rc_15_what_the_hub_says_to_the_client_is_no_event() {
         read_by(rules, None, body),
         [
             "every 15s -> 2",
-            "nothing -> 2",
+            "nothing",
             "live -> 3",
             "gap 3 to 7 Some(Trimmed) -> 7",
             "gap 7 to 9 None -> 9",
@@ -112,6 +112,19 @@ fn rc_14_a_gap_of_the_head_comes_before_what_moves_past_it() {
         tell("id: 6\n\n"),
         ["gap 1 to 5 None", "nothing -> 6"],
         "a cursor without an event too, or the gap would never be told"
+    );
+    let rules = Rules {
+        event_bytes_max: 100,
+        ..RULES
+    };
+    let body = concat!(
+        "event: fanfare-heartbeat\ndata: {\"interval\":15000}\n\n",
+        "event: fanfare-gap\nid: 5\ndata: {\"reason\":\"unknown\"}\n\n",
+    );
+    assert_eq!(
+        read_by(rules, head_gap(), body),
+        ["every 15s", "gap 1 to 5 Some(Unknown) -> 5"],
+        "a heartbeat that moves nothing leaves the word to the hub"
     );
 }
 

@@ -104,20 +104,20 @@ impl<S: Sink> Shard<S> {
             return;
         };
         let silence_ends = if heartbeat.is_zero() {
-            now.after(stall)
+            Tick::NEVER
         } else {
             subscriber.written_at.after(heartbeat)
         };
-        let stalls_at = match &subscriber.lag {
-            Some(lag) => lag.progress_at.after(stall),
-            // Should it begin to lag, its stall must not be found late.
-            None => now.after(stall),
+        let at = match subscriber.lag.as_deref() {
+            Some(lag) if lag.wait == Wait::Sink => {
+                let judged_at = lag.window_at.after(RATE_WINDOW);
+                lag.progress_at.after(stall).min(judged_at)
+            }
+            // Should its sink have no room, its stall must not be found late.
+            _ => silence_ends.min(now.after(stall)),
         };
         let soonest = now.after(Duration::from_millis(100));
-        let at = silence_ends
-            .min(stalls_at)
-            .max(soonest)
-            .min(subscriber.ends_at);
+        let at = at.max(soonest).min(subscriber.ends_at);
         self.wheel.insert(key, at);
     }
 
@@ -132,21 +132,30 @@ impl<S: Sink> Shard<S> {
             return;
         }
         let Some(lag) = &mut subscriber.lag else {
-            self.keep_alive(key);
-            return;
+            return self.keep_alive(key);
         };
+        match lag.wait {
+            // Only one whose sink has no room can take too little.
+            Wait::Sink => {}
+            Wait::Turn => return,
+            Wait::History | Wait::Tail => {
+                let is_brought = lag.next >= head || lag.wait == Wait::History;
+                // Nothing goes into the middle of what was begun.
+                if lag.rest.is_empty() && lag.ending.is_none() {
+                    self.keep_alive(key);
+                }
+                // An epoch that came and went, between two looks of the tail, is never brought.
+                if !is_brought {
+                    self.queue_early();
+                }
+                return;
+            }
+        }
         let window = now.since(lag.window_at);
         let window_bytes = lag.window_bytes;
         if window >= RATE_WINDOW {
             lag.window_at = now;
             lag.window_bytes = 0;
-        }
-        match lag.wait {
-            // Only one whose sink has no room can take too little.
-            Wait::Sink => {}
-            // An epoch that came and went, between two looks of the tail, is never brought.
-            Wait::Tail if lag.next < head => return self.queue_early(),
-            Wait::Tail | Wait::Turn | Wait::History => return,
         }
         if now.since(lag.progress_at) >= stall_timeout {
             self.remove(key, Ended::Stalled);
@@ -156,7 +165,8 @@ impl<S: Sink> Shard<S> {
         }
     }
 
-    /// Sends a heartbeat to a live subscriber that heard nothing for long enough.
+    /// Sends a heartbeat to a subscriber that heard nothing for long enough: a live one, or one that
+    /// waits for the broker.
     fn keep_alive(&mut self, key: Key) {
         let heartbeat = self.config.heartbeat;
         let now = self.now;
@@ -166,7 +176,9 @@ impl<S: Sink> Shard<S> {
         let Some(group) = self.groups.get(subscriber.group) else {
             return;
         };
-        subscriber.written_at = subscriber.written_at.max(group.written_at);
+        if subscriber.lag.is_none() {
+            subscriber.written_at = subscriber.written_at.max(group.written_at);
+        }
         if heartbeat.is_zero() || now.since(subscriber.written_at) < heartbeat.mul_f64(0.8) {
             return;
         }
@@ -191,6 +203,10 @@ impl<S: Sink> Shard<S> {
             } else {
                 bytes.slice(taken..)
             };
+            if let Some(lag) = &mut subscriber.lag {
+                lag.rest = rest;
+                return;
+            }
             self.fall_behind_at(key.place as usize, Rest::begin(rest, self.next));
         }
     }

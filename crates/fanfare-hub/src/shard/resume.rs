@@ -32,7 +32,8 @@ impl<S: Sink> Shard<S> {
     /// it first.
     pub(crate) fn history(&mut self, read: &HistoryRead, slice: HistorySlice, now: Instant) {
         let HistorySlice { page, bounds } = slice;
-        let (key, head) = (read.key, self.next);
+        self.now = self.clock.tick(now);
+        let (key, head, tick) = (read.key, self.next, self.now);
         let newest = bounds.head.map(|head| head.epoch);
         let forked = read.forks != self.forks;
         let current = newest == self.epoch();
@@ -52,6 +53,12 @@ impl<S: Sink> Shard<S> {
             lag.wait = Wait::Tail;
             return self.early.push(key);
         }
+        lag.waited(tick);
+        // Half a heartbeat goes first; the slice is read again when there is room.
+        if !lag.rest.is_empty() && !self.flush(key) {
+            return self.wait(key, Wait::Sink);
+        }
+        let Some(lag) = self.lag_mut(key) else { return };
         let next = lag.next;
         let past = Arc::clone(&self.lineage);
         self.adopt(bounds.lineage);
@@ -98,8 +105,10 @@ impl<S: Sink> Shard<S> {
 
     /// Lets `key` take its turn with the others that can go on.
     pub(super) fn queue(&mut self, key: Key) {
+        let now = self.now;
         let Some(lag) = self.lag_mut(key) else { return };
         if lag.wait != Wait::Turn {
+            lag.waited(now);
             lag.wait = Wait::Turn;
             self.ready.push_back(key);
         }
@@ -212,7 +221,7 @@ impl<S: Sink> Shard<S> {
         let Some(kind) = self.groups.get(group).map(|group| &group.kind) else {
             return false;
         };
-        let now = self.time;
+        let (now, tick) = (self.time, self.now);
         let known = self.storm.run.len() > 0 && self.storm.group == group;
         if known && self.storm.from == from && !self.storm.is_stale(now) {
             return true;
@@ -236,7 +245,7 @@ impl<S: Sink> Shard<S> {
                 if let Some(filter) = self.groups.filter(group)
                     && let Some(lag) = self.lag_mut(key)
                 {
-                    lag.wait = Wait::History;
+                    lag.wait_for_broker(Wait::History, tick);
                     lag.filter = Some(Arc::clone(&filter));
                     turn.reads.push(HistoryRead {
                         key,
@@ -339,12 +348,14 @@ impl<S: Sink> Shard<S> {
 
     /// At the head: live from here on (A4). Beyond it: the tail has to come first.
     fn catch_up(&mut self, key: Key, next: u64) {
+        let now = self.now;
         if next > self.next {
-            self.wait(key, Wait::Tail);
-            self.early.push(key);
+            if let Some(lag) = self.lag_mut(key) {
+                lag.wait_for_broker(Wait::Tail, now);
+                self.early.push(key);
+            }
             return;
         }
-        let now = self.now;
         let Some(subscriber) = self.subscribers.get_mut(key.place as usize) else {
             return;
         };
@@ -404,6 +415,22 @@ impl Storm {
 }
 
 impl Lag {
+    /// Waits for what only the broker can bring.
+    fn wait_for_broker(&mut self, wait: Wait, now: Tick) {
+        self.wait = wait;
+        self.waits_at = now;
+    }
+
+    /// The broker's time is not held against the subscriber.
+    fn waited(&mut self, now: Tick) {
+        if matches!(self.wait, Wait::History | Wait::Tail) {
+            let waited = now.since(self.waits_at);
+            self.progress_at = self.progress_at.after(waited).min(now);
+            self.window_at = self.window_at.after(waited).min(now);
+            self.waits_at = now;
+        }
+    }
+
     fn progress(&mut self, taken: usize, now: Tick) {
         if taken > 0 {
             self.progress_at = now;

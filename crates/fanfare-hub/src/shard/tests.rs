@@ -493,6 +493,85 @@ fn q2_a_groups_verdicts_last_while_one_of_it_lags() {
     assert!(filter.upgrade().is_none(), "both are live");
 }
 
+/// A subscriber that waits for a slice of history, in a bench with this heartbeat and stall time-out.
+fn waiting(heartbeat: Duration, stall: Duration) -> (Bench, Key, Rc<RefCell<Peer>>, HistoryRead) {
+    let mut bench = Bench::new(Config {
+        heartbeat,
+        stall_timeout: stall,
+        ..Config::default()
+    });
+    bench.offset = 9;
+    bench.ring.skip_to(10, None);
+    bench.publish("x");
+    bench.turn();
+    let (key, peer) = bench.attach_at(3, None);
+    let read = bench.turn().reads.pop().unwrap();
+    (bench, key, peer, read)
+}
+
+#[test]
+fn srv_06_heartbeats_come_while_the_broker_is_slow_and_it_is_not_the_subscribers_fault() {
+    let (mut bench, _, peer, read) = waiting(10 * SECOND, 5 * SECOND);
+    bench.pass(100 * SECOND);
+    let beats = text(&peer).matches("2\r\n:\n\r\n").count();
+    assert!((8..=13).contains(&beats), "{beats} in 100 s");
+    // It has no room just when the slice comes: its time begins then.
+    peer.borrow_mut().room = Some(10);
+    let (page, bounds) = (
+        page(vec![record(1, 3, "y")], 10),
+        bench.bounds(1, &[(1, 1)]),
+    );
+    bench
+        .shard
+        .history(&read, HistorySlice { page, bounds }, bench.now);
+    bench.pass(4 * SECOND);
+    assert!(!peer.borrow().closed);
+    bench.pass(2 * SECOND);
+    assert!(peer.borrow().closed, "now it is");
+    assert_eq!(bench.shard.counters.ended_by(Ended::Stalled), 1);
+}
+
+#[test]
+fn srv_06_heartbeats_come_while_the_tail_is_behind() {
+    let mut bench = Bench::new(Config {
+        heartbeat: 10 * SECOND,
+        stall_timeout: 5 * SECOND,
+        ..Config::default()
+    });
+    let (_, peer) = bench.attach_at(7, None);
+    bench.pass(100 * SECOND);
+    let beats = text(&peer).matches("2\r\n:\n\r\n").count();
+    assert!((8..=13).contains(&beats), "{beats} in 100 s");
+    (1..=7).for_each(|number| bench.publish(&number.to_string()));
+    bench.turn();
+    bench.turn();
+    assert_eq!(events(&peer), ["7"]);
+}
+
+/// Another heartbeat, or the slice, in the middle of one would merge two events.
+#[test]
+fn what_is_left_of_a_heartbeat_goes_before_the_slice() {
+    let (mut bench, key, peer, read) = waiting(SECOND, 60 * SECOND);
+    peer.borrow_mut().room = Some(3);
+    bench.pass(20 * SECOND);
+    assert_eq!(text(&peer), "HEAD2\r\n", "half of one, and no other");
+    let slice = |bench: &Bench| HistorySlice {
+        page: page(vec![record(1, 3, "y")], 10),
+        bounds: bench.bounds(1, &[(1, 1)]),
+    };
+    bench.shard.history(&read, slice(&bench), bench.now);
+    bench.turn();
+    assert_eq!(text(&peer), "HEAD2\r\n", "there was no room for the rest");
+    peer.borrow_mut().room = None;
+    bench.shard.writable(key);
+    let read = bench.turn().reads.pop().unwrap();
+    bench.shard.history(&read, slice(&bench), bench.now);
+    bench.turn();
+    let expected = "HEAD2\r\n:\n\r\n18\r\nid: urn:ff:1-3\ndata: y\n\n\r\n";
+    assert!(text(&peer).starts_with(expected), "{}", text(&peer));
+    assert_eq!(events(&peer), ["y", "x"]);
+}
+
 /// The data of the events that `peer` got.
 fn events(peer: &Rc<RefCell<Peer>>) -> Vec<String> {
     let text = text(peer);

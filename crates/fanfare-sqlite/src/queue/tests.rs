@@ -70,7 +70,9 @@ fn w4_a_job_larger_than_the_queue_is_taken_when_nothing_waits() {
 
 #[test]
 fn w5_a_transaction_takes_whole_jobs_up_to_its_bounds() {
-    let table: [(&[(usize, usize)], &[usize]); 6] = [
+    /// Publications and bytes of each, of jobs that wait; publications of those that are taken.
+    type Row = (&'static [(usize, usize)], &'static [usize]);
+    let table: [Row; 6] = [
         (&[(1, 0), (2, 0), (3, 0)], &[1, 2, 3]),
         (&[(4096, 0), (1, 0)], &[4096]),
         (&[(4095, 0), (1, 0), (1, 0)], &[4095, 1]),

@@ -129,7 +129,7 @@ impl Check {
     }
 
     fn expect(&self, what: &'static str, holds: impl Fn(&State) -> bool) -> Result<(), CheckError> {
-        let patience = self.plan.bound;
+        let patience = ENDS_PATIENCE;
         if self.recorder.wait(patience, holds) {
             return Ok(());
         }
@@ -142,7 +142,7 @@ impl Check {
 
     /// Publishes what everybody is to see, and returns its id.
     fn publish_marker(&mut self) -> Result<String, CheckError> {
-        let deadline = now() + self.plan.bound;
+        let deadline = now() + ENDS_PATIENCE;
         loop {
             self.markers += 1;
             let marker = self.plan.marker(self.markers);
@@ -152,7 +152,7 @@ impl Check {
             if now() > deadline {
                 return Err(CheckError::Late {
                     what: "an event stored",
-                    patience: self.plan.bound,
+                    patience: ENDS_PATIENCE,
                     refusal: self.recorder.look(|state| state.refusal.clone()),
                 });
             }
@@ -239,7 +239,12 @@ impl Check {
 
     /// Lets all subscribers come back that were kept away.
     pub fn release(&self) {
-        self.valves.iter().for_each(|valve| valve.release());
+        for (s, valve) in (0..).zip(&self.valves) {
+            if valve.is_held() {
+                self.recorder.note(|at| Line::Released { at, s });
+                valve.release();
+            }
+        }
     }
 
     /// Tells how often each subscriber has connected, for [`Check::wait_for_return`].
@@ -314,4 +319,6 @@ impl Drop for Check {
 
 /// How long publishers may take for what they were told to publish.
 const PUBLISH_PATIENCE: Duration = Duration::from_secs(300);
+/// How long a hub may take for what every run begins and ends with.
+const ENDS_PATIENCE: Duration = Duration::from_secs(30);
 const MARKER_PAUSE: Duration = Duration::from_millis(50);

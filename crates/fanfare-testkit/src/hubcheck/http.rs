@@ -41,6 +41,15 @@ impl Connection {
         self.reader.get_ref().set_read_timeout(patience)
     }
 
+    /// Whether the other side has neither ended nor said anything, so that a request may follow.
+    pub(super) fn is_quiet(&self) -> bool {
+        let socket = self.reader.get_ref();
+        let blocks_not = socket.set_nonblocking(true);
+        let peeked = blocks_not.and_then(|()| socket.peek(&mut [0]));
+        let is_quiet = peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        socket.set_nonblocking(false).is_ok() && is_quiet
+    }
+
     /// The socket, for somebody who cuts it.
     pub(super) fn socket(&self) -> io::Result<TcpStream> {
         self.reader.get_ref().try_clone()

@@ -98,6 +98,13 @@ pub enum Line {
         /// The reason that the hub gives.
         reason: String,
     },
+    /// A subscriber that was kept away is let back.
+    Released {
+        /// When.
+        at: u64,
+        /// Number of the subscriber.
+        s: u32,
+    },
     /// The hub was killed.
     Killed {
         /// When.

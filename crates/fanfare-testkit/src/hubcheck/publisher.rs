@@ -104,7 +104,9 @@ impl Publisher {
     }
 
     fn attempt(&mut self, publication: &Publication, key: Option<&str>) -> Attempt {
-        let mut connection = match self.connection.take() {
+        // A hub may end a connection that was idle for long; that is no unknown outcome.
+        let kept = self.connection.take().filter(Connection::is_quiet);
+        let mut connection = match kept {
             Some(connection) => connection,
             None => match Connection::open(self.hub.address) {
                 Ok(connection) => connection,

@@ -48,6 +48,10 @@ impl Valve {
         self.changed.notify_all();
     }
 
+    pub(super) fn is_held(&self) -> bool {
+        self.state.lock().unwrap().is_held
+    }
+
     pub(super) fn end(&self) {
         self.change(|state| state.is_ended = true);
     }

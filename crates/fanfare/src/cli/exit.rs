@@ -28,7 +28,7 @@ impl Exit {
         (Self::Done, "done, or drained to the end"),
         (
             Self::Failed,
-            "failed; `healthcheck`: not ready; `token inspect`: not valid",
+            "failed; `healthcheck`: not ready; `token inspect`: not valid; `history verify`, `history export`: damage was found",
         ),
         (Self::Usage, "wrong flag, variable or configuration file"),
         (

@@ -58,6 +58,10 @@ async fn serve(parts: Parts) -> Result<(), Failure> {
     let mut config = parts.server;
     config.tls = shown.tls.clone();
     let hub = Hub::start(opened.broker(), parts.hub).await?;
+    let capabilities = hub.capabilities();
+    let (broker, loss) = (capabilities.name, capabilities.loss_window);
+    let may_be_lost = loss.as_deref().unwrap_or("nothing that the disk keeps");
+    tracing::info!(broker, may_be_lost, "history is open");
     if let Err(error) = announce(address, &shown, config.dev.as_ref()) {
         tracing::warn!(%error, "nobody reads stdout");
     }

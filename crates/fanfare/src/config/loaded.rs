@@ -240,8 +240,10 @@ pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> 
 /// What was typed on the command line.
 fn typed(flags: &ArgMatches, table: &Command) -> Result<Vec<Assignment>, InvalidSetting> {
     let given = |setting: &&Arg| {
-        let source = flags.value_source(setting.get_id().as_str());
-        source == Some(ValueSource::CommandLine)
+        let id = setting.get_id().as_str();
+        // Some commands take a part of the table.
+        let taken = flags.try_contains_id(id).is_ok();
+        taken && flags.value_source(id) == Some(ValueSource::CommandLine)
     };
     let assignment = |setting: &Arg| {
         let raw = flags.get_raw(setting.get_id().as_str());

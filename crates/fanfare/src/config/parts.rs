@@ -172,7 +172,7 @@ fn memory_config(settings: &Settings) -> memory::Config {
     config
 }
 
-fn sqlite_config(settings: &Settings) -> sqlite::Config {
+pub(crate) fn sqlite_config(settings: &Settings) -> sqlite::Config {
     let mut config = sqlite::Config::default();
     config.durability = settings.durability.0;
     config.history_count_max = settings.history_count_max as u64;
@@ -306,19 +306,25 @@ fn warnings(
 ) -> Vec<String> {
     let nobody = |needs| format!("one role does not exist on this hub: there is no {needs}");
     let mut warnings: Vec<String> = missing.iter().map(nobody).collect();
+    let mut known_to_all = Vec::new();
     for (name, key) in secrets(&settings.access) {
         if key.reveal() == DEMO_KEY && !settings.dev {
-            warnings.push(format!(
-                "{name} is the key of Mercure's examples, which everybody knows: whoever reaches \
-                 this hub can publish everything and read everything; take another, such as the \
-                 output of `openssl rand -base64 32`"
-            ));
+            known_to_all.push(name);
         } else if key.reveal().len() < Secret::BYTES_ADVISED {
             let advised = Secret::BYTES_ADVISED;
             warnings.push(format!(
                 "{name} has fewer than {advised} bytes and can be guessed"
             ));
         }
+    }
+    known_to_all.dedup();
+    if !known_to_all.is_empty() {
+        warnings.push(format!(
+            "the key of Mercure's examples, which everybody knows, is in {}: whoever reaches this \
+             hub can publish everything and read everything; take another, such as the output of \
+             `openssl rand -base64 32`",
+            known_to_all.join(" and ")
+        ));
     }
     let place = settings.access.resource_identifier.is_some() || !settings.public_url.is_empty();
     // With TLS of its own, the hub is wherever a request says, by `https:`.

@@ -21,6 +21,7 @@ mod draining;
 mod expiring;
 mod failing_broker;
 mod fixture;
+mod history;
 mod http2;
 mod hubcheck;
 mod journal;

@@ -1,10 +1,13 @@
 //! `/healthz`, `/readyz`, `/metrics`, and the development page.
 
-use fanfare::server::Dev;
+use std::sync::Arc;
 
+use fanfare::server::Dev;
+use fanfare_broker::Health;
 use fanfare_testkit::raw_http::ask;
 
-use crate::fixture::{get, serve};
+use crate::failing_broker::FailingBroker;
+use crate::fixture::{HUB, bearer, get, post_form, serve, serve_broker, token};
 use crate::program::Program;
 
 #[tokio::test]
@@ -12,6 +15,46 @@ async fn health_and_readiness() {
     let server = serve(|_| {}).await;
     for target in ["/healthz", "/readyz"] {
         assert_eq!(server.get(target).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn w10_readiness_names_the_broker_and_what_may_be_lost() {
+    let broker = Arc::new(FailingBroker::default());
+    let server = serve_broker(broker.clone(), fanfare_hub::Config::default(), |_| {}).await;
+    let why = || "the disk is slow".to_owned();
+    for (health, status, mercure, first) in [
+        (Health::Ready, 200, 200, "ready"),
+        (
+            Health::Degraded { why: why() },
+            200,
+            200,
+            "degraded: the disk is slow",
+        ),
+        (
+            Health::Failed { why: why() },
+            503,
+            503,
+            "failed: the disk is slow",
+        ),
+    ] {
+        *broker.health.lock().unwrap() = Some(health);
+        let answer = server.get("/readyz").await;
+        let lines: Vec<&str> = answer.body.lines().collect();
+        let rest = [
+            "broker: memory",
+            "may be lost: everything, when the process ends",
+        ];
+        assert_eq!(
+            (answer.status, lines[0], &lines[1..]),
+            (status, first, &rest[..])
+        );
+        assert_eq!(server.get("/mercure/health/ready").await.status, mercure);
+        assert_eq!(
+            server.get("/healthz").await.status,
+            200,
+            "the process answers"
+        );
     }
 }
 
@@ -58,6 +101,23 @@ async fn op_14_metrics_by_both_names() {
     ] {
         let found = answer.body.lines().any(|found| found == line);
         assert!(found, "{line}\n{}", answer.body);
+    }
+}
+
+/// Every arrival was counted as an update of a publisher.
+#[tokio::test]
+async fn op_14_presence_is_no_update() {
+    let server = serve(|config| config.subscriptions = true).await;
+    let _peer = server.subscribe("topic=a&topic=b", "").await;
+    server.publish("topic=a").await;
+    let bearer = bearer(&token(&["*"], &[]));
+    let again = format!("{bearer}Idempotency-Key: k\r\n");
+    for _ in 0..2 {
+        server.ask(post_form(HUB, &again, "topic=a")).await;
+    }
+    let metrics = server.get("/metrics").await.body;
+    for line in ["mercure_updates_total 2", "fanfare_published_total 6"] {
+        assert!(metrics.lines().any(|found| found == line), "{metrics}");
     }
 }
 

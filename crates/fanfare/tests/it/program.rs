@@ -130,7 +130,12 @@ impl Program {
 
     /// The next line of stdout.
     pub(crate) fn line(&self) -> String {
-        next(&self.stdout).expect("another line on stdout")
+        self.line_or_end().expect("another line on stdout")
+    }
+
+    /// The next line of stdout; `None` when it has ended.
+    pub(crate) fn line_or_end(&self) -> Option<String> {
+        next(&self.stdout)
     }
 
     /// The next line of stdout that fits; those before it are skipped.

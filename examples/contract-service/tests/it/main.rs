@@ -10,3 +10,4 @@ mod formats;
 mod harness;
 mod protocol;
 mod requests;
+mod trust;

@@ -60,6 +60,8 @@ pub(super) struct Seat<'a> {
     /// When, and at which line, its first stream began.
     pub(super) joined: Option<(u64, usize)>,
     pub(super) heard: Vec<Heard<'a>>,
+    /// When it was let back after it had been kept away, each time.
+    released: Vec<u64>,
 }
 
 /// What came to a subscriber.
@@ -113,10 +115,14 @@ impl<'a> Books<'a> {
                     grant,
                     joined: None,
                     heard: Vec::new(),
+                    released: Vec::new(),
                 };
                 self.seats.insert(*s, seat);
             }
-            Line::Connect { s, .. } | Line::Event { s, .. } | Line::Gap { s, .. } => {
+            Line::Connect { s, .. }
+            | Line::Event { s, .. }
+            | Line::Gap { s, .. }
+            | Line::Released { s, .. } => {
                 if let Some(seat) = self.seats.get_mut(s) {
                     seat.enter(number, line);
                 }
@@ -168,10 +174,10 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// When the hub had last come back, as of `at`; 0 if it was never gone.
-    pub(super) fn healed_before(&self, at: u64) -> u64 {
-        let before = self.healed.iter().rev().find(|healed| **healed <= at);
-        before.copied().unwrap_or(0)
+    /// When both hub and `seat` were last back, as of `at`; 0 if they were never gone.
+    pub(super) fn back_before(&self, seat: &Seat<'_>, at: u64) -> u64 {
+        let last = |times: &[u64]| times.iter().rev().find(|back| **back <= at).copied();
+        last(&self.healed).max(last(&seat.released)).unwrap_or(0)
     }
 
     /// Whether `seat` may see what stands at `place` of the history.
@@ -232,6 +238,7 @@ impl<'a> Seat<'a> {
                 let damaged = reason == "damaged";
                 self.heard.push(Heard::Signal { from, damaged });
             }
+            Line::Released { at, .. } => self.released.push(*at),
             _ => {}
         }
     }

@@ -133,7 +133,9 @@ impl Follower<'_, '_> {
         let published = self.books.published.get(&key)?;
         let (joined, _) = self.seat.joined?;
         let settled = published.settled_at.min(at);
-        let from = settled.max(joined).max(self.books.healed_before(at));
+        let from = settled
+            .max(joined)
+            .max(self.books.back_before(self.seat, at));
         Some(from.saturating_add(self.books.bound))
     }
 

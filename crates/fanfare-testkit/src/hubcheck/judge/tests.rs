@@ -11,7 +11,7 @@ use crate::hubcheck::verdict::Verdict;
 /// Each line of `script` is a line of the run, in few words; `t` is the time in milliseconds.
 ///
 /// `sub NAME SELECTOR GRANT|-`, `send EVENT [private]`, `ok EVENT`, `no EVENT`, `connect NAME FROM
-/// ANSWERED`, `get NAME EVENT`, `gap NAME FROM`, `healed`, `at MS`, `end`, `keeps COUNT`, `has EVENT`.
+/// ANSWERED`, `get NAME EVENT`, `gap NAME FROM`, `release NAME`, `healed`, `at MS`, `end`, `keeps COUNT`, `has EVENT`.
 /// An event is worker and number, `1.2`; its id is `id-1.2`, its topic `topic-1` after its worker.
 fn run(script: &str) -> Vec<Line> {
     let mut lines = vec![Line::Begin {
@@ -83,6 +83,10 @@ fn parsed(at: u64, verb: &str, words: &[&str]) -> Line {
             c: 1,
             from: (*from).to_owned(),
             reason: "unknown".to_owned(),
+        },
+        ("release", [s]) => Line::Released {
+            at,
+            s: s.parse().unwrap(),
         },
         ("healed", []) => Line::Healed { at },
         ("end", []) => Line::End { at },
@@ -345,6 +349,12 @@ fn h3_stale() {
         &format!("{published} at 900\n healed\n at 1900\n get 0 1.1\n has 1.1\n"),
         &[],
     );
+    // So it does when a check lets the subscriber back that it has kept away, for that one.
+    let kept = |who| {
+        format!("sub 1 * -\n {published} at 900\n release {who}\n at 1900\n get 0 1.1\n has 1.1\n")
+    };
+    check(&kept(0), &[]);
+    check(&kept(1), &[(Verdict::Stale, 1)]);
     // Never counts as late once it is late.
     check(&format!("{published} at 1000\n end\n has 1.1\n"), &[]);
     check(
