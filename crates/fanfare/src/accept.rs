@@ -100,6 +100,10 @@ impl Acceptor {
     fn refuse(&self, socket: TcpStream, reason: &'static str) {
         tracing::debug!(reason, "connection refused");
         self.server.metrics.refused(reason);
+        if self.server.config.tls.is_some() {
+            // Without a handshake, for which there is no room either, it can be told nothing (N6).
+            return;
+        }
         // The peer may be gone already; then there is nobody to tell.
         let _ = socket.into_std().and_then(|socket| tell_full(&socket));
     }

@@ -16,9 +16,11 @@ use url::Url;
 
 use access::Access;
 use broker::Durability;
+use encryption::Encryption;
 use quantity::ByteCount;
 
 pub(crate) use broker::BrokerAddress;
+pub(crate) use encryption::CertificateSource;
 pub(crate) use environment::{Environment, variable_of};
 pub(crate) use loaded::{Loaded, table};
 pub(crate) use parts::{BrokerConfig, Parts, Unfit, sqlite_config};
@@ -29,6 +31,7 @@ mod address;
 mod algorithm;
 pub(crate) mod broker;
 mod development;
+mod encryption;
 mod environment;
 mod file;
 mod loaded;
@@ -81,6 +84,9 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "BROKER", help_heading = GENERAL)]
     #[arg(default_value_t = BrokerAddress::default())]
     pub(crate) broker: BrokerAddress,
+
+    #[command(flatten)]
+    pub(crate) encryption: Encryption,
 
     #[command(flatten)]
     pub(crate) access: Access,
@@ -233,6 +239,12 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "COUNT", help_heading = REQUESTS)]
     #[arg(default_value_t = server::Config::default().connections_max)]
     pub(crate) connections_max: usize,
+
+    /// Streams of one HTTP/2 connection at once; past it the client waits
+    #[arg(long, value_name = "COUNT", help_heading = REQUESTS)]
+    #[arg(default_value_t = server::Config::default().connection_streams_max)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connection_streams_max: u32,
 
     /// Time for a connection's first request head, and between later ones
     #[arg(long, value_name = "TIME", help_heading = REQUESTS)]

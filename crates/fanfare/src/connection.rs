@@ -1,7 +1,8 @@
 //! One connection: its first request head is read here, then it goes to a shard or to hyper.
 
+use std::convert::Infallible;
 use std::future::{self, Future};
-use std::io::{self, Cursor};
+use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -20,6 +21,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tower::ServiceExt;
@@ -27,10 +29,12 @@ use tower::ServiceExt;
 use crate::accept::Peer;
 use crate::error::{Refusal, Style};
 use crate::form::Form;
-use crate::head::{Opening, is_bodyless, write_last, write_stream_head};
+use crate::head::{BadHead, Opening, is_bodyless, write_last, write_stream_head};
 use crate::routes;
 use crate::server::Server;
 use crate::subscribe::{Accepted, StreamRoute};
+use crate::tls::Tls;
+use crate::tls::handshake::{self, Outcome};
 use owed::{Input, Owed, Question};
 
 mod owed;
@@ -46,23 +50,76 @@ pub(crate) enum Room {
 pub(crate) async fn serve(
     server: Arc<Server>,
     router: Router,
+    socket: TcpStream,
+    peer: Peer,
+    room: Room,
+) {
+    match server.config.tls.clone() {
+        None => serve_plain(server, router, socket, peer, room).await,
+        // What TLS needs is allocated for those that speak it.
+        Some(tls) => Box::pin(serve_tls(&server, &tls, router, socket, peer, room)).await,
+    }
+}
+
+/// Serves a connection over TLS. It goes to hyper, whatever it asks for: a shard has no keys.
+async fn serve_tls(
+    server: &Server,
+    tls: &Tls,
+    router: Router,
+    socket: TcpStream,
+    peer: Peer,
+    room: Room,
+) {
+    let outcome = tokio::select! {
+        outcome = handshake::shake(server, tls, socket) => outcome,
+        () = server.finish.cancelled() => return,
+    };
+    let mut socket = match outcome {
+        Outcome::Http2(socket) if room == Room::Full => return refuse_http2(server, socket).await,
+        Outcome::Http2(socket) => return serve_http2(server, router, socket, peer).await,
+        Outcome::Http1(socket) => socket,
+        Outcome::Plain(mut socket) => {
+            let answer = BadHead::NoTls.response();
+            // It may be gone already; then there is nobody to tell.
+            _ = say_last(&mut socket, &answer).await;
+            return;
+        }
+        Outcome::Failed => return,
+    };
+    let Some((opening, bytes)) = opening_in_time(server, &mut socket).await else {
+        return;
+    };
+    match opening {
+        _ if room == Room::Full => refuse(server, socket, &opening).await,
+        // Some speak it without saying so in the handshake.
+        Opening::Http2 => {
+            let socket = Input::new(bytes, socket, Owed::default());
+            serve_http2(server, router, socket, peer).await;
+        }
+        Opening::Http1 { .. } => {
+            let owed = Owed::default();
+            let socket = Input::new(bytes, socket, owed.clone());
+            serve_http1(server, router, socket, peer, First::unknown(), owed).await;
+        }
+    }
+}
+
+/// Serves a connection without TLS.
+async fn serve_plain(
+    server: Arc<Server>,
+    router: Router,
     mut socket: TcpStream,
     peer: Peer,
     room: Room,
 ) {
-    let opening = tokio::select! {
-        opening = timeout(server.config.head_timeout, read_opening(&server, &mut socket)) => opening,
-        () = server.finish.cancelled() => return,
-    };
-    // Too slow, gone, or answered with an error: there is nothing more to say.
-    let Ok(Ok(Some((opening, bytes)))) = opening else {
+    let Some((opening, bytes)) = opening_in_time(&server, &mut socket).await else {
         return;
     };
     match opening {
         _ if room == Room::Full => refuse(&server, socket, &opening).await,
         // What hyper needs is allocated for those that go there; a subscriber's task stays small.
         Opening::Http2 => {
-            let socket = with_prefix(socket, bytes, Owed::default());
+            let socket = Input::new(bytes, socket, Owed::default());
             Box::pin(serve_http2(&server, router, socket, peer)).await;
         }
         Opening::Http1 {
@@ -80,16 +137,29 @@ pub(crate) async fn serve(
             drop(parts);
             let first = First(Mutex::new(judged));
             let owed = Owed::default();
-            let socket = with_prefix(socket, bytes, owed.clone());
+            let socket = Input::new(bytes, socket, owed.clone());
             Box::pin(serve_http1(&server, router, socket, peer, first, owed)).await;
         }
     }
 }
 
+/// Reads until the first request is known. `None`: too slow, gone, or answered with an error, so
+/// there is nothing more to say.
+async fn opening_in_time(
+    server: &Server,
+    socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Option<(Opening, Bytes)> {
+    let opening = tokio::select! {
+        opening = timeout(server.config.head_timeout, read_opening(server, socket)) => opening,
+        () = server.finish.cancelled() => return None,
+    };
+    opening.ok()?.ok()?
+}
+
 /// Reads until the first request is known. `None`: the peer left, or was told that it is wrong.
 async fn read_opening(
     server: &Server,
-    socket: &mut TcpStream,
+    socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> io::Result<Option<(Opening, Bytes)>> {
     let bytes_max = server.config.head_bytes_max;
     let mut bytes = BytesMut::with_capacity(READ_BYTES);
@@ -163,7 +233,11 @@ fn hand_over(server: &Server, socket: TcpStream, parts: &Parts, accepted: Accept
 }
 
 /// Tells a connection beyond the limit when to come back.
-async fn refuse(server: &Server, mut socket: TcpStream, opening: &Opening) {
+async fn refuse(
+    server: &Server,
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
+    opening: &Opening,
+) {
     // Without the handshake of HTTP/2 there is no way to say it there.
     if let Opening::Http1 { parts, .. } = opening {
         let refused = server.refused(Style::Problem, parts, &Refusal::TooManyConnections);
@@ -171,10 +245,36 @@ async fn refuse(server: &Server, mut socket: TcpStream, opening: &Opening) {
     }
 }
 
+/// Answers the requests of a connection beyond the limit, over HTTP/2, until its first answer went.
+async fn refuse_http2(server: &Server, socket: impl AsyncRead + AsyncWrite + Unpin + Send) {
+    let answered = Notify::new();
+    let service = hyper::service::service_fn(|request: Request<Incoming>| {
+        let (parts, _) = request.into_parts();
+        let refused = server.refused(Style::Problem, &parts, &Refusal::TooManyConnections);
+        let answer = server.dressed(&parts, refused).map(Body::from);
+        answered.notify_one();
+        future::ready(Ok::<_, Infallible>(answer))
+    });
+    let builder = http2_builder(server);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+    let farewell = async {
+        tokio::select! {
+            ended = connection.as_mut() => return note(ended),
+            () = answered.notified() => connection.as_mut().graceful_shutdown(),
+        }
+        note(connection.await);
+    };
+    // Who asks nothing, or does not take the answer, is not waited for.
+    _ = timeout(server.config.head_timeout, farewell).await;
+}
+
 /// Writes the last answer and waits shortly for the peer to take it.
 ///
 /// Closing with unread bytes in the kernel resets the connection, which can overtake the answer.
-async fn say_last(socket: &mut TcpStream, answer: &Response<Bytes>) -> io::Result<()> {
+async fn say_last(
+    socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    answer: &Response<Bytes>,
+) -> io::Result<()> {
     let farewell = async {
         socket.write_all(&write_last(answer)).await?;
         socket.shutdown().await?;
@@ -194,21 +294,14 @@ async fn say_last(socket: &mut TcpStream, answer: &Response<Bytes>) -> io::Resul
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 const UNREAD_MAX: usize = 64 << 10;
 
-/// A socket whose first bytes were read already.
-fn with_prefix(
-    socket: TcpStream,
-    bytes: Bytes,
-    owed: Owed,
-) -> impl AsyncRead + AsyncWrite + Unpin + Send {
-    let (read, write) = socket.into_split();
-    let read = Input::new(Cursor::new(bytes).chain(read), owed);
-    tokio::io::join(read, write)
-}
-
 /// The answer to a connection's first request, if it was judged before hyper saw it.
 struct First(Mutex<Option<Response<Body>>>);
 
 impl First {
+    fn unknown() -> Self {
+        Self(Mutex::new(None))
+    }
+
     fn take(&self) -> Option<Response<Body>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -261,17 +354,7 @@ async fn serve_http2(
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         answer(&tasks, &router, request, peer)
     });
-    let mut builder = http2::Builder::new(Tasks::new(server));
-    let head_bytes_max = u32::try_from(server.config.head_bytes_max).unwrap_or(u32::MAX);
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_send_buf_size(32 << 10)
-        .max_header_list_size(head_bytes_max)
-        .initial_stream_window_size(64 << 10)
-        .initial_connection_window_size(1 << 20)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(20));
+    let builder = http2_builder(server);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
     tokio::select! {
         ended = connection.as_mut() => return note(ended),
@@ -280,8 +363,24 @@ async fn serve_http2(
     until_cut(server, connection).await;
 }
 
-/// Streams of one HTTP/2 connection at once (N10): room for a proxy that carries many browsers.
-const STREAMS_MAX: u32 = 4096;
+/// HTTP/2 within its limits (N10), with TLS and without.
+///
+/// The window of a connection is sixteen of a stream's, so that an upload which waits for its
+/// request to be judged does not stop its siblings.
+fn http2_builder(server: &Server) -> http2::Builder<Tasks> {
+    let mut builder = http2::Builder::new(Tasks::new(server));
+    let head_bytes_max = u32::try_from(server.config.head_bytes_max).unwrap_or(u32::MAX);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(server.config.connection_streams_max)
+        .max_send_buf_size(32 << 10)
+        .max_header_list_size(head_bytes_max)
+        .initial_stream_window_size(64 << 10)
+        .initial_connection_window_size(1 << 20)
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20));
+    builder
+}
 
 /// Answers a request.
 ///

@@ -60,6 +60,8 @@ pub(crate) enum BadHead {
     TooManyFields,
     #[error("this port speaks HTTP without TLS, and this looks like TLS; use http://")]
     Tls,
+    #[error("this port speaks HTTP over TLS, and this is not TLS; use https://")]
+    NoTls,
     #[error(
         "this is not HTTP/1.1: {0}; a request begins with a line such as `GET /events HTTP/1.1`"
     )]
@@ -77,7 +79,7 @@ impl BadHead {
             Self::TooLarge { .. } | Self::TooManyFields => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
-            Self::Tls | Self::Unparseable(_) | Self::Target | Self::TwoLengths => {
+            Self::Tls | Self::NoTls | Self::Unparseable(_) | Self::Target | Self::TwoLengths => {
                 StatusCode::BAD_REQUEST
             }
         };

@@ -10,6 +10,7 @@ pub mod dialect;
 pub mod load;
 pub mod origins;
 pub mod server;
+pub mod tls;
 pub mod web_hook;
 
 mod accept;

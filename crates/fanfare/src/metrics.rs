@@ -1,6 +1,7 @@
 //! What the server counts, and `/metrics`.
 
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use fanfare_hub::{Counts, Hub};
 use prometheus_client::collector::Collector;
@@ -11,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
+use crate::tls::Tls;
 use crate::web_hook::Occupancy;
 
 /// The server's own counts, and the registry that shows them beside the hub's.
@@ -25,6 +27,9 @@ pub(crate) struct Metrics {
     refusals: Family<Reason, Counter>,
     auth_failures: Family<Role, Counter>,
     lifecycle_types: Counter,
+    handshakes: Family<Protocol, Counter>,
+    handshakes_failed: Family<Reason, Counter>,
+    certificates_read: Family<Outcome, Counter>,
     updates: Counter,
 }
 
@@ -34,12 +39,22 @@ struct Reason {
 }
 
 #[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Protocol {
+    protocol: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Role {
     role: &'static str,
 }
 
 impl Metrics {
-    pub(crate) fn new(hub: Hub, occupancy: Option<Arc<Occupancy>>) -> Self {
+    pub(crate) fn new(hub: Hub, occupancy: Option<Arc<Occupancy>>, tls: Option<Tls>) -> Self {
         let metrics = Self {
             registry: Registry::default(),
             connections: Gauge::default(),
@@ -48,16 +63,23 @@ impl Metrics {
             refusals: Family::default(),
             auth_failures: Family::default(),
             lifecycle_types: Counter::default(),
+            handshakes: Family::default(),
+            handshakes_failed: Family::default(),
+            certificates_read: Family::default(),
             updates: Counter::default(),
         };
-        metrics.registered(hub, occupancy)
+        let metrics = metrics.registered(hub, occupancy);
+        match tls {
+            Some(tls) => metrics.registered_for_tls(tls),
+            None => metrics,
+        }
     }
 
     fn registered(mut self, hub: Hub, occupancy: Option<Arc<Occupancy>>) -> Self {
         let server = self.registry.sub_registry_with_prefix("fanfare");
         server.register(
             "connections",
-            "Connections that no shard owns: before their first answer, and under hyper",
+            "Connections that no shard owns: before their first answer, under HTTP/2, over TLS",
             self.connections.clone(),
         );
         server.register(
@@ -99,6 +121,28 @@ impl Metrics {
         self
     }
 
+    fn registered_for_tls(mut self, tls: Tls) -> Self {
+        let server = self.registry.sub_registry_with_prefix("fanfare");
+        server.register(
+            "handshakes",
+            "TLS handshakes that succeeded",
+            self.handshakes.clone(),
+        );
+        server.register(
+            "handshakes_failed",
+            "TLS handshakes that did not",
+            self.handshakes_failed.clone(),
+        );
+        server.register(
+            "certificates_read",
+            "Times that the certificate's files were read again",
+            self.certificates_read.clone(),
+        );
+        let end = Box::new(CertificateCollector { tls });
+        self.registry.register_collector(end);
+        self
+    }
+
     /// All of it in the OpenMetrics text format.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
@@ -121,6 +165,22 @@ impl Metrics {
     /// Counts a publication of type `error` or `open`; true for the first one (ENC-12).
     pub(crate) fn lifecycle_type(&self) -> bool {
         self.lifecycle_types.inc() == 0
+    }
+
+    pub(crate) fn handshake_done(&self, http2: bool) {
+        let protocol = if http2 { "h2" } else { "http/1.1" };
+        self.handshakes.get_or_create(&Protocol { protocol }).inc();
+    }
+
+    pub(crate) fn handshake_failed(&self, reason: &'static str) {
+        let reason = Reason { reason };
+        self.handshakes_failed.get_or_create(&reason).inc();
+    }
+
+    pub(crate) fn certificate_read(&self, well: bool) {
+        let outcome = if well { "shown" } else { "refused" };
+        let outcome = Outcome { outcome };
+        self.certificates_read.get_or_create(&outcome).inc();
     }
 
     /// What counts the publications of publishers; comings and goings are none (OP-14).
@@ -232,6 +292,23 @@ impl Collector for HookCollector {
             EncodeMetric::encode(&ConstCounter::new(value), metric)?;
         }
         Ok(())
+    }
+}
+
+/// Says when the certificate ends.
+#[derive(Debug)]
+struct CertificateCollector {
+    tls: Tls,
+}
+
+impl Collector for CertificateCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let name = "fanfare_certificate_end_timestamp_seconds";
+        let help = "When the certificate that is shown ends.";
+        let end = self.tls.ends_at().duration_since(UNIX_EPOCH);
+        let seconds = end.unwrap_or_default().as_secs();
+        let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        EncodeMetric::encode(&ConstGauge::new(seconds), metric)
     }
 }
 

@@ -1,15 +1,18 @@
 //! The server: its limits, and its life from the first accept to the end of its drain.
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fanfare_broker::{Publication, PublishError, Receipt};
 use fanfare_hub::{Drained, Hub};
 use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -24,6 +27,7 @@ use crate::origins::Origins;
 use crate::presence::Presence;
 use crate::revocations::Revocations;
 use crate::routes;
+use crate::tls::{Tls, TlsError};
 use crate::web_hook::{Courier, Occupancy, WebHook};
 
 /// Who may do what, and how much of it; assign what differs from the default.
@@ -85,6 +89,16 @@ pub struct Config {
     pub subscribers_per_subject_max: usize,
     /// Connections at once. Default 1,000,000. Past it new ones are told to come back later.
     pub connections_max: usize,
+    /// The certificate of a server that speaks TLS, and only TLS. `None`: plain HTTP.
+    pub tls: Option<Tls>,
+    /// Time for each of a TLS handshake's steps: the client's first, its turn, and its last.
+    /// Default 10 s. Past it: closed (S10).
+    pub handshake_timeout: Duration,
+    /// TLS handshakes that are computed at once. Default zero: half of the runtime's threads, at
+    /// least one. Past it they wait in order.
+    pub handshakes_max: usize,
+    /// Streams of one HTTP/2 connection at once. Default 256. Past it the client waits (N10).
+    pub connection_streams_max: u32,
     /// Time for a connection's first request head, and between later ones. Default 10 s. Past it:
     /// closed.
     pub head_timeout: Duration,
@@ -129,6 +143,10 @@ impl Default for Config {
             subscribers_per_address_max: 0,
             subscribers_per_subject_max: 0,
             connections_max: 1_000_000,
+            tls: None,
+            handshake_timeout: Duration::from_secs(10),
+            handshakes_max: 0,
+            connection_streams_max: 256,
             head_timeout: Duration::from_secs(10),
             head_bytes_max: 16 << 10,
             target_bytes_max: 8 << 10,
@@ -191,6 +209,7 @@ pub async fn run(
     let departures = AbortOnDropHandle::new(server.connections.spawn(departures));
     let courier = courier.map(|courier| courier.run(server.finish.clone()));
     server.connections.spawn(OptionFuture::from(courier));
+    server.connections.spawn(watch_tls(Arc::clone(&server)));
     let drained = tokio::select! {
         never = acceptor.run() => match never {},
         drained = drain => drained,
@@ -199,6 +218,17 @@ pub async fn run(
     drop(departures);
     server.close().await;
     drained
+}
+
+/// Shows new certificates as their files change, until connections end.
+async fn watch_tls(server: Arc<Server>) {
+    let Some(tls) = server.config.tls.clone() else {
+        return;
+    };
+    tokio::select! {
+        () = tls.watch(|tls, outcome| server.reloaded(tls, outcome)) => {}
+        () = server.finish.cancelled() => {}
+    }
 }
 
 /// What every request needs; there is one for each [`run`].
@@ -215,6 +245,8 @@ pub(crate) struct Server {
     pub(crate) cut: CancellationToken,
     /// A task for each connection that a shard does not own, and those of its requests.
     pub(crate) connections: TaskTracker,
+    /// Turns at the costly part of a TLS handshake.
+    pub(crate) handshakes: Semaphore,
     publishes: TaskTracker,
     draining: AtomicBool,
 }
@@ -222,9 +254,10 @@ pub(crate) struct Server {
 impl Server {
     fn new(hub: Hub, config: Config, occupancy: Option<Arc<Occupancy>>) -> Self {
         Self {
-            metrics: Metrics::new(hub.clone(), occupancy.clone()),
+            metrics: Metrics::new(hub.clone(), occupancy.clone(), config.tls.clone()),
             presence: Presence::new(&config, occupancy),
             revocations: Revocations::default(),
+            handshakes: Semaphore::new(handshakes_max(&config)),
             hub,
             config,
             finish: CancellationToken::new(),
@@ -283,6 +316,28 @@ impl Server {
             .unwrap_or_else(|_| vec![Err(PublishError::Unknown); count])
     }
 
+    /// Tells what came of reading the certificate again.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a certificate ends by the wall clock"
+    )]
+    fn reloaded(&self, tls: &Tls, outcome: Result<(), TlsError>) {
+        self.metrics.certificate_read(outcome.is_ok());
+        match outcome {
+            Ok(()) => {
+                let ends = httpdate::fmt_http_date(tls.ends_at());
+                tracing::info!(ends, "a new certificate is shown");
+                if let Some(complaint) = tls.complaint(SystemTime::now()) {
+                    tracing::warn!("{complaint}");
+                }
+            }
+            Err(error) => {
+                let error = with_causes(&error);
+                tracing::error!(error, "the old certificate is kept");
+            }
+        }
+    }
+
     async fn drain(&self) -> Drained {
         self.draining.store(true, Ordering::Relaxed);
         tracing::info!(over = ?self.config.drain, "draining");
@@ -314,3 +369,22 @@ impl Server {
 
 /// How long a connection may take for the request it is at, once the drain is over.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Half of the threads stay free for streams; a turn is some milliseconds at most.
+fn handshakes_max(config: &Config) -> usize {
+    match config.handshakes_max {
+        0 => (Handle::current().metrics().num_workers() / 2).max(1),
+        count => count.min(Semaphore::MAX_PERMITS),
+    }
+}
+
+/// An error in one line, with what caused it.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

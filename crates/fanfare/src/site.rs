@@ -60,8 +60,9 @@ fn origin(config: &Config, parts: &Parts) -> Result<Url, Refusal> {
     }
     let mut public = config.public_urls.iter();
     if config.public_urls.is_empty() {
-        // Without TLS of its own the hub can only know of HTTP.
-        return Url::parse(&format!("http://{host}/")).map_err(|_| Refusal::Host);
+        // Of a proxy in front that speaks TLS, only `public_urls` can tell.
+        let scheme = config.tls.as_ref().map_or("http", |_| "https");
+        return Url::parse(&format!("{scheme}://{host}/")).map_err(|_| Refusal::Host);
     }
     let same = |url: &&Url| {
         // Parsed under the same scheme, so that a default port and the host's case do not count.

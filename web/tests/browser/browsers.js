@@ -18,10 +18,11 @@ const FLAGS = [
   "--no-first-run",
 ];
 
-/** Starts `name` with an empty profile. */
-export function launch(name) {
+/** Starts `name` with an empty profile; `options` are puppeteer's. */
+export function launch(name, options = {}) {
   if (name === "chromium") {
     return puppeteer.launch({
+      ...options,
       browser: "chrome",
       executablePath: "/usr/bin/chromium",
       args: FLAGS,
@@ -31,6 +32,7 @@ export function launch(name) {
     });
   }
   return puppeteer.launch({
+    ...options,
     browser: "firefox",
     executablePath: "/usr/bin/firefox-esr",
     headless: true,

@@ -100,6 +100,7 @@ impl Failure {
             Unfit::Incomplete { .. } => Exit::Incomplete,
             Unfit::OutOfRange { .. }
             | Unfit::HookKeyAlone
+            | Unfit::Tls(_)
             | Unfit::Trust(_)
             | Unfit::WebHook(_)
             | Unfit::Key(_)

@@ -1,11 +1,15 @@
 //! `fanfare serve`: puts the parts of a hub together, and runs them until a signal comes.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context, anyhow};
 use fanfare::server::{self, Dev};
+use fanfare::tls::{SelfSigned, Tls};
 use fanfare_broker::{Broker, MemoryBroker};
 use fanfare_hub::{Drained, Hub};
 use fanfare_sqlite::SqliteBroker;
@@ -16,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::{logs, output};
-use crate::config::{BrokerConfig, Environment, Loaded, OnHistoryFailure, Parts};
+use crate::config::{
+    BrokerConfig, CertificateSource, Environment, Loaded, OnHistoryFailure, Parts,
+};
 
 pub(super) fn run(loaded: Loaded, environment: &Environment) -> Result<(), Failure> {
     let settings = loaded.settings;
@@ -38,25 +44,34 @@ pub(super) fn run(loaded: Loaded, environment: &Environment) -> Result<(), Failu
 
 async fn serve(parts: Parts) -> Result<(), Failure> {
     // Before the ready line: a script may send its signal as soon as it has read that.
-    let mut signals = Signals::listen()?;
+    let reads_files = matches!(parts.certificate, CertificateSource::Files(_));
+    let mut signals = Signals::listen(reads_files)?;
     let listener = listen(parts.listen)?;
     let address = listener.local_addr()?;
 
+    let folder = match &parts.broker {
+        BrokerConfig::Memory(_) => None,
+        BrokerConfig::Sqlite(folder, _) => Some(folder.clone()),
+    };
     let opened = Opened::new(parts.broker)?;
+    let shown = Shown::new(parts.certificate, folder.as_deref())?;
+    let mut config = parts.server;
+    config.tls = shown.tls.clone();
     let hub = Hub::start(opened.broker(), parts.hub).await?;
     let capabilities = hub.capabilities();
     let (broker, loss) = (capabilities.name, capabilities.loss_window);
     let may_be_lost = loss.as_deref().unwrap_or("nothing that the disk keeps");
     tracing::info!(broker, may_be_lost, "history is open");
-    if let Err(error) = announce(address, parts.server.dev.as_ref()) {
+    if let Err(error) = announce(address, &shown, config.dev.as_ref()) {
         tracing::warn!(%error, "nobody reads stdout");
     }
 
     let stop = CancellationToken::new();
-    let server = server::run(listener, hub, parts.server, stop.clone().cancelled_owned());
+    let server = server::run(listener, hub, config, stop.clone().cancelled_owned());
     tokio::select! {
+        never = refresh(shown.tls, signals.hangup) => match never {},
         outcome = until_drained(server, &opened, parts.on_history_failure, &stop) => outcome,
-        () = signals.twice(&stop) => {
+        () = signals.ending.twice(&stop) => {
             Err(Failure::new(Exit::Cut, anyhow!("ended at once by a second signal")))
         }
     }
@@ -163,16 +178,69 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 /// kernel caps it (`net.core.somaxconn`).
 const BACKLOG: u32 = 65_535;
 
-/// Says on stdout that the hub takes connections: scripts wait for this line.
-fn announce(address: SocketAddr, dev: Option<&Dev>) -> io::Result<()> {
-    if let Some(dev) = dev {
-        introduce(address, &dev.publisher_token)?;
+/// What the hub shows whoever connects, if it speaks TLS.
+struct Shown {
+    tls: Option<Tls>,
+    /// What curl needs to be told of it.
+    curl_flags: String,
+}
+
+impl Shown {
+    /// Makes the certificate that vouches for itself, if that is wanted, and keeps it in `folder`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a certificate ends by the wall clock"
+    )]
+    fn new(source: CertificateSource, folder: Option<&Path>) -> Result<Self, Failure> {
+        let now = SystemTime::now();
+        let (tls, curl_flags) = match source {
+            CertificateSource::Absent => (None, String::new()),
+            CertificateSource::Files(tls) => (Some(tls), String::new()),
+            CertificateSource::SelfSigned(oldest) => {
+                let (made, flags) = match folder {
+                    Some(folder) => {
+                        let (kept, file) = SelfSigned::kept_in(folder, now)?;
+                        (kept, format!("--cacert '{}' ", file.display()))
+                    }
+                    // There is no file of it that curl could read.
+                    None => (SelfSigned::new(now)?, "--insecure ".to_owned()),
+                };
+                let tls = Tls::from_pem(&made.certificate, &made.key, oldest)?;
+                (Some(tls), flags)
+            }
+        };
+        Ok(Self { tls, curl_flags })
     }
-    output::line(&format!("fanfare is ready on http://{address}"))
+
+    fn scheme(&self) -> &'static str {
+        self.tls.as_ref().map_or("http", |_| "https")
+    }
+}
+
+/// Has the certificate read again at each SIGHUP, for ever.
+async fn refresh(tls: Option<Tls>, hangup: Option<Signal>) -> Infallible {
+    let (Some(tls), Some(mut hangup)) = (tls, hangup) else {
+        return std::future::pending().await;
+    };
+    loop {
+        match hangup.recv().await {
+            Some(()) => tls.refresh(),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Says on stdout that the hub takes connections: scripts wait for this line.
+fn announce(address: SocketAddr, shown: &Shown, dev: Option<&Dev>) -> io::Result<()> {
+    if let Some(dev) = dev {
+        introduce(address, shown, &dev.publisher_token)?;
+    }
+    let scheme = shown.scheme();
+    output::line(&format!("fanfare is ready on {scheme}://{address}"))
 }
 
 /// Prints what a newcomer can paste (development only).
-fn introduce(address: SocketAddr, token: &str) -> io::Result<()> {
+fn introduce(address: SocketAddr, shown: &Shown, token: &str) -> io::Result<()> {
     let mut reached = address;
     // What listens everywhere is reached, from here, by loopback.
     if address.ip().is_unspecified() {
@@ -181,7 +249,8 @@ fn introduce(address: SocketAddr, token: &str) -> io::Result<()> {
             SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         });
     }
-    let hub = format!("http://{reached}");
+    let hub = format!("{}://{reached}", shown.scheme());
+    let flags = &shown.curl_flags;
     if token.is_empty() {
         // The publishers' key is one that only verifies: their tokens come from elsewhere.
         return output::line(&format!("Development mode.\n\npage:\n  {hub}/\n"));
@@ -195,27 +264,41 @@ page:
 publisher token:
   {token}
 subscribe:
-  curl -N '{hub}/.well-known/mercure?topic=demo'
+  curl {flags}-N '{hub}/.well-known/mercure?topic=demo'
 publish:
-  curl -H 'Authorization: Bearer {token}' -d topic=demo -d data=hello {hub}/.well-known/mercure
+  curl {flags}-H 'Authorization: Bearer {token}' -d topic=demo -d data=hello {hub}/.well-known/mercure
 "
     ))
 }
 
-/// The signals that end the program: SIGTERM and SIGINT.
+/// The signals that the program minds.
 struct Signals {
+    ending: EndingSignals,
+    /// SIGHUP, where there are files to be read again; otherwise it ends the program at once, as
+    /// when a terminal is closed.
+    hangup: Option<Signal>,
+}
+
+impl Signals {
+    fn listen(reads_files: bool) -> io::Result<Self> {
+        let hangup = reads_files.then(|| signal(SignalKind::hangup()));
+        Ok(Self {
+            ending: EndingSignals {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+            },
+            hangup: hangup.transpose()?,
+        })
+    }
+}
+
+/// The signals that end the program: SIGTERM and SIGINT.
+struct EndingSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
+impl EndingSignals {
     /// Cancels `stop` at the first signal, and resolves at the second.
     async fn twice(&mut self, stop: &CancellationToken) {
         self.next().await;

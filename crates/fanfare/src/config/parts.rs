@@ -15,6 +15,7 @@ use fanfare_sqlite as sqlite;
 
 use super::access::{Access, DialectName, PerIssuer};
 use super::broker::BrokerAddress;
+use super::encryption::{CertificateSource, Misencrypted};
 use super::trust::{InvalidTrust, Keys, Trust};
 use super::{OnDamage, OnHistoryFailure, Settings, UnknownCursor};
 
@@ -29,8 +30,10 @@ pub(crate) struct Parts {
     pub(crate) on_history_failure: OnHistoryFailure,
     /// For the hub.
     pub(crate) hub: fanfare_hub::Config,
-    /// For the HTTP server.
+    /// For the HTTP server; `certificate` is still to be put into it.
     pub(crate) server: server::Config,
+    /// What it shows.
+    pub(crate) certificate: CertificateSource,
     /// What works, but perhaps not as it was meant.
     pub(crate) warnings: Vec<String>,
 }
@@ -56,12 +59,14 @@ impl Parts {
             must_be: invalid.must_be,
         })?;
         check_requests(&settings)?;
+        let certificate = CertificateSource::new(&settings.encryption, settings.dev)?;
         Ok(Self {
             listen: settings.listen,
             broker: BrokerConfig::new(&settings),
             on_history_failure: settings.on_history_failure,
             hub,
-            warnings: warnings(&settings, &trust, &missing),
+            warnings: warnings(&settings, &trust, &missing, &certificate),
+            certificate,
             server: server_config(settings, &trust)?,
         })
     }
@@ -125,6 +130,8 @@ pub(crate) enum Unfit {
     OutOfRange { key: String, must_be: &'static str },
     #[error("`web-hook-key` is given, and no `web-hook` that it could sign for")]
     HookKeyAlone,
+    #[error(transparent)]
+    Tls(#[from] Misencrypted),
     #[error(transparent)]
     Trust(#[from] InvalidTrust),
     #[error(transparent)]
@@ -222,6 +229,9 @@ fn server_config(settings: Settings, trust: &Trust) -> Result<server::Config, Un
     config.subscribers_per_address_max = settings.subscribers_per_address_max;
     config.subscribers_per_subject_max = settings.subscribers_per_subject_max;
     config.connections_max = settings.connections_max;
+    config.handshake_timeout = settings.encryption.handshake_timeout.0;
+    config.handshakes_max = settings.encryption.handshakes_max.unwrap_or_default();
+    config.connection_streams_max = settings.connection_streams_max;
     config.head_timeout = settings.head_timeout.0;
     config.head_bytes_max = settings.head_bytes_max.0;
     config.target_bytes_max = settings.target_bytes_max.0;
@@ -288,7 +298,12 @@ fn development_token(trust: &Trust) -> Option<String> {
     signs.then(|| mint(key, everything).ok()).flatten()
 }
 
-fn warnings(settings: &Settings, trust: &Trust, missing: &[&str]) -> Vec<String> {
+fn warnings(
+    settings: &Settings,
+    trust: &Trust,
+    missing: &[&str],
+    certificate: &CertificateSource,
+) -> Vec<String> {
     let nobody = |needs| format!("one role does not exist on this hub: there is no {needs}");
     let mut warnings: Vec<String> = missing.iter().map(nobody).collect();
     let mut known_to_all = Vec::new();
@@ -312,7 +327,8 @@ fn warnings(settings: &Settings, trust: &Trust, missing: &[&str]) -> Vec<String>
         ));
     }
     let place = settings.access.resource_identifier.is_some() || !settings.public_url.is_empty();
-    if !trust.issuers.is_empty() && !place && !settings.dev {
+    // With TLS of its own, the hub is wherever a request says, by `https:`.
+    if !trust.issuers.is_empty() && !place && !settings.dev && !certificate.is_there() {
         warnings.push(
             "neither resource-identifier nor public-url is set: access tokens must name the URL \
              that a request was sent to, with `http:`, for behind a proxy nobody knows better"
@@ -333,6 +349,7 @@ fn warnings(settings: &Settings, trust: &Trust, missing: &[&str]) -> Vec<String>
             settings.listen
         ));
     }
+    warnings.extend(certificate.complaint());
     // D0-C5: an answer that names `*` is one that a browser asks for without cookies.
     let any = settings.access.cors_origin.contains(&OriginPattern::any());
     if any && !settings.dev {

@@ -5,7 +5,7 @@
 //! hyper hears of the end only when no answer is owed; on a stream therefore at once, which is how
 //! a subscriber's leaving is noticed.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use axum::BoxError;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What a connection's two ends know of each other: its input, and the request it is at.
 #[derive(Clone, Debug, Default)]
@@ -48,34 +48,80 @@ impl Owed {
     }
 }
 
-/// What a peer sends, without its end as long as an answer is owed.
+/// A socket of which some bytes were read already. What its peer sends has no end as long as an
+/// answer is owed.
 #[derive(Debug)]
-pub(super) struct Input<R> {
-    read: R,
+pub(super) struct Input<S> {
+    /// What was read and not used.
+    known: Bytes,
+    socket: S,
     owed: Owed,
 }
 
-impl<R> Input<R> {
-    pub(super) fn new(read: R, owed: Owed) -> Self {
-        Self { read, owed }
+impl<S> Input<S> {
+    pub(super) fn new(known: Bytes, socket: S, owed: Owed) -> Self {
+        Self {
+            known,
+            socket,
+            owed,
+        }
     }
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for Input<R> {
+impl<S: AsyncRead + Unpin> AsyncRead for Input<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let (known, room) = (buffer.filled().len(), buffer.remaining());
-        ready!(Pin::new(&mut self.read).poll_read(cx, buffer))?;
-        let ended = room > 0 && buffer.filled().len() == known;
+        let (filled, room) = (buffer.filled().len(), buffer.remaining());
+        if !self.known.is_empty() {
+            let count = room.min(self.known.len());
+            buffer.put_slice(&self.known.split_to(count));
+            if self.known.is_empty() {
+                // Gives its memory back, which may be a whole head's.
+                self.known = Bytes::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
+        let ended = room > 0 && buffer.filled().len() == filled;
         if ended && self.owed.0.owed.load(Ordering::Acquire) {
             // Nothing need wake this task: the answer does, and then hyper reads again.
             self.owed.end();
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Input<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
 

@@ -95,7 +95,7 @@ async fn srv_20_one_stalled_stream_does_not_stop_its_siblings() {
 
 #[tokio::test]
 async fn many_streams_on_one_connection_and_other_requests_between() {
-    let server = serve(|_| {}).await;
+    let server = serve(|config| config.connection_streams_max = 1000).await;
     let mut tasks = JoinSet::new();
     let mut client = connect(&server, &mut tasks).await;
     let mut streams = Vec::new();
@@ -114,4 +114,32 @@ async fn many_streams_on_one_connection_and_other_requests_between() {
     drop(client);
     drop(streams);
     server.wait_for_subscribers(0).await;
+}
+
+#[tokio::test]
+async fn n10_a_stream_past_the_limit_waits_until_another_ends() {
+    let server = serve(|_| {}).await;
+    let mut tasks = JoinSet::new();
+    let mut client = connect(&server, &mut tasks).await;
+    let mut streams = Vec::new();
+    for _ in 0..256 {
+        streams.push(send(&mut client, "GET", "/events").await);
+    }
+    let mut waiting = client.clone();
+    tasks.spawn(async move {
+        send(&mut waiting, "GET", "/events?topic=late").await;
+    });
+    server.publish("topic=broadcast&id=1").await;
+    for stream in &mut streams {
+        read_until(stream, "id: 1\ndata: \n\n").await;
+    }
+    assert_eq!(server.hub.counts().subscribers, 256);
+    drop(streams.pop());
+    timeout(DEADLINE, async {
+        while server.hub.counts().subscribers_total < 257 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the one that waited is let in");
 }

@@ -38,5 +38,7 @@ mod resuming;
 mod revoking;
 mod strangers;
 mod subscribing;
+mod tls;
+mod tls_command;
 mod token_command;
 mod web_hooks;

@@ -93,7 +93,7 @@ impl Drop for Browser {
     }
 }
 
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 11] = [
     "--headless=new",
     // Inside a container there is no user namespace for its sandbox.
     "--no-sandbox",
@@ -105,4 +105,6 @@ const FLAGS: [&str; 10] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    // Hubs in development vouch for themselves.
+    "--ignore-certificate-errors",
 ];

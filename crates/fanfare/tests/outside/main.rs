@@ -22,4 +22,5 @@ mod issuer;
 mod program;
 mod proxy;
 mod scenarios;
+mod tls;
 mod vanishing;

@@ -17,8 +17,9 @@ pub(super) fn translate(text: &str, translation: &mut Translation) -> Result<(),
     };
     if sites.iter().any(|site| site.tls) {
         translation.warn(format!(
-            "SERVER_NAME is {text}, where Caddy would serve HTTPS; this hub has no TLS yet and \
-             serves plain HTTP on port {}: put a proxy with TLS in front of it",
+            "SERVER_NAME is {text}, where Caddy would serve HTTPS; this hub listens on port {}, and \
+             speaks TLS only with FANFARE_TLS_CERT and FANFARE_TLS_KEY: set them, and \
+             FANFARE_LISTEN to 0.0.0.0:443, or put a proxy with TLS in front of it",
             first.port
         ));
     }

@@ -97,7 +97,10 @@ fn cf_23_server_name_counts_only_for_a_mercure_hub() {
         ("MERCURE_EXTRA_DIRECTIVES", "anonymous"),
     ]);
     assert_eq!(rows[0].1, "0.0.0.0:80");
-    assert!(warnings[0].contains("no TLS"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("speaks TLS only with FANFARE_TLS_CERT"),
+        "{warnings:?}"
+    );
     assert!(warnings[1].contains("several ports"), "{warnings:?}");
     let bad = Environment::from([("SERVER_NAME", ":x"), ("MERCURE_LICENSE", "x")]);
     assert!(translate(&bad).is_err());
