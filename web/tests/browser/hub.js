@@ -3,6 +3,9 @@
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -30,9 +33,15 @@ export class Hub {
   static async #start(options) {
     const hub = new Hub();
     const listen = options.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
-    const program = spawn(PROGRAM, ["serve", ...options, ...listen], { stdio: ["ignore", "pipe", process.env.WEB_LOG ? "inherit" : "ignore"] });
+    // It keeps its history where it runs, and no other hub may.
+    const folder = mkdtempSync(join(tmpdir(), "fanfare-web-"));
+    const stdio = ["ignore", "pipe", process.env.WEB_LOG ? "inherit" : "ignore"];
+    const program = spawn(PROGRAM, ["serve", ...options, ...listen], { cwd: folder, stdio });
     hub.#program = program;
-    process.once("exit", () => program.kill("SIGKILL"));
+    process.once("exit", () => {
+      program.kill("SIGKILL");
+      rmSync(folder, { recursive: true, force: true });
+    });
     process.once("SIGTERM", () => process.exit(1));
     for await (const line of createInterface({ input: program.stdout })) {
       if (!line.startsWith(READY)) continue;
