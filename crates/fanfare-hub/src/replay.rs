@@ -31,7 +31,8 @@ impl Replay {
         }
     }
 
-    /// Reads one slice and leaves it in `inbox`. Whoever waits for a turn has its stream open.
+    /// Reads one slice and leaves it in `inbox`. Reads have their turns in the order in which they
+    /// came, a slice each, so that no replay holds up another; who waits has its stream open.
     pub(crate) fn read(&self, read: HistoryRead, inbox: Arc<Inbox>) {
         let this = self.clone();
         let task = async move {
@@ -45,11 +46,14 @@ impl Replay {
     }
 
     /// One slice; repeats while the broker is away, for a subscriber waits rather than loses. `None`
-    /// when the hub has drained.
+    /// when nobody waits any more.
     async fn slice(&self, read: &HistoryRead) -> Option<HistorySlice> {
         let mut pause = tokio::time::interval(BROKER_RETRY);
-        while !self.tasks.is_closed() {
+        loop {
             pause.tick().await;
+            if read.wanted.strong_count() == 0 || self.tasks.is_closed() {
+                return None;
+            }
             let filter = Arc::clone(&read.filter);
             let page = self.broker.read(read.after, read.upto, SLICE, filter).await;
             if matches!(page, Err(ReadError::Unavailable)) {
@@ -59,7 +63,6 @@ impl Replay {
                 return Some(HistorySlice { page, bounds });
             }
         }
-        None
     }
 }
 
@@ -80,3 +83,6 @@ const READS_MAX: usize = 64;
 
 /// How often a broker that is away is asked again.
 const BROKER_RETRY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! A memory broker whose answers a test bends.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use fanfare_broker::{
@@ -14,10 +14,10 @@ use futures_core::stream::BoxStream;
 
 type Bend = dyn Fn(Result<Page, ReadError>) -> Result<Page, ReadError> + Send + Sync;
 
-/// A memory broker that counts reads and bends what they bring.
+/// A memory broker that remembers what was read, and bends what it brings.
 pub(crate) struct Scripted {
     pub(crate) inner: MemoryBroker,
-    pub(crate) reads: AtomicUsize,
+    reads: Mutex<Vec<u64>>,
     /// It answers no read.
     pub(crate) away: AtomicBool,
     bend: Box<Bend>,
@@ -29,14 +29,15 @@ impl Scripted {
     ) -> Self {
         Self {
             inner: MemoryBroker::default(),
-            reads: AtomicUsize::new(0),
+            reads: Mutex::default(),
             away: AtomicBool::new(false),
             bend: Box::new(bend),
         }
     }
 
-    pub(crate) fn reads(&self) -> usize {
-        self.reads.load(Ordering::Relaxed)
+    /// The offsets after which was read, in their order.
+    pub(crate) fn reads(&self) -> Vec<u64> {
+        self.reads.lock().unwrap().clone()
     }
 }
 
@@ -63,9 +64,11 @@ impl Broker for Scripted {
         budget: Budget,
         filter: Arc<dyn TopicFilter>,
     ) -> BoxFuture<'_, Result<Page, ReadError>> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
-            if self.away.load(Ordering::Relaxed) {
+            let away = self.away.load(Ordering::Relaxed);
+            self.reads.lock().unwrap().push(after);
+            tokio::task::yield_now().await;
+            if away {
                 return Err(ReadError::Unavailable);
             }
             (self.bend)(self.inner.read(after, upto, budget, filter).await)

@@ -9,7 +9,7 @@ mod resume;
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -112,6 +112,8 @@ struct Lag {
     ending: Option<Ended>,
     /// What it reads history by, kept until it is live.
     filter: Option<Arc<Filter>>,
+    /// The slice of history that it waits for, if it does.
+    reading: Option<Arc<()>>,
 }
 
 /// What a lagging subscriber waits for.
@@ -173,7 +175,9 @@ pub(crate) struct HistoryRead {
     pub(crate) upto: u64,
     pub(crate) filter: Arc<Filter>,
     /// [`Shard::forks`] when it was asked for.
-    forks: u32,
+    pub(crate) forks: u32,
+    /// Gone when nobody waits for it any more.
+    pub(crate) wanted: Weak<()>,
 }
 
 /// What the broker had to say to a [`HistoryRead`].
@@ -508,6 +512,7 @@ impl Lag {
             waits_at: now,
             ending: None,
             filter: None,
+            reading: None,
         }
     }
 }

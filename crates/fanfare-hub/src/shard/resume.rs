@@ -221,7 +221,7 @@ impl<S: Sink> Shard<S> {
         let Some(kind) = self.groups.get(group).map(|group| &group.kind) else {
             return false;
         };
-        let (now, tick) = (self.time, self.now);
+        let (now, tick, forks) = (self.time, self.now, self.forks);
         let known = self.storm.run.len() > 0 && self.storm.group == group;
         if known && self.storm.from == from && !self.storm.is_stale(now) {
             return true;
@@ -247,12 +247,16 @@ impl<S: Sink> Shard<S> {
                 {
                     lag.wait_for_broker(Wait::History, tick);
                     lag.filter = Some(Arc::clone(&filter));
+                    let reading = Arc::default();
+                    let wanted = Arc::downgrade(&reading);
+                    lag.reading = Some(reading);
                     turn.reads.push(HistoryRead {
                         key,
                         after,
                         upto,
                         filter,
-                        forks: self.forks,
+                        forks,
+                        wanted,
                     });
                 }
                 return false;
@@ -423,6 +427,7 @@ impl Lag {
 
     /// The broker's time is not held against the subscriber.
     fn waited(&mut self, now: Tick) {
+        self.reading = None;
         if matches!(self.wait, Wait::History | Wait::Tail) {
             let waited = now.since(self.waits_at);
             self.progress_at = self.progress_at.after(waited).min(now);
