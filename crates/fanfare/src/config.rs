@@ -86,7 +86,7 @@ pub(crate) struct Settings {
     pub(crate) broker: BrokerAddress,
 
     #[command(flatten)]
-    pub(crate) encryption: Encryption,
+    pub(crate) tls: Encryption,
 
     #[command(flatten)]
     pub(crate) access: Access,

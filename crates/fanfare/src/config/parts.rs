@@ -59,7 +59,7 @@ impl Parts {
             must_be: invalid.must_be,
         })?;
         check_requests(&settings)?;
-        let certificate = CertificateSource::new(&settings.encryption, settings.dev)?;
+        let certificate = CertificateSource::new(&settings.tls, settings.dev)?;
         Ok(Self {
             listen: settings.listen,
             broker: BrokerConfig::new(&settings),
@@ -229,8 +229,8 @@ fn server_config(settings: Settings, trust: &Trust) -> Result<server::Config, Un
     config.subscribers_per_address_max = settings.subscribers_per_address_max;
     config.subscribers_per_subject_max = settings.subscribers_per_subject_max;
     config.connections_max = settings.connections_max;
-    config.handshake_timeout = settings.encryption.handshake_timeout.0;
-    config.handshakes_max = settings.encryption.handshakes_max.unwrap_or_default();
+    config.handshake_timeout = settings.tls.handshake_timeout.0;
+    config.handshakes_max = settings.tls.handshakes_max.unwrap_or_default();
     config.connection_streams_max = settings.connection_streams_max;
     config.head_timeout = settings.head_timeout.0;
     config.head_bytes_max = settings.head_bytes_max.0;
