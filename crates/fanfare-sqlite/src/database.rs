@@ -7,6 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
+use crate::row::number;
 
 /// The file in the data directory.
 pub(crate) fn file(directory: &Path) -> PathBuf {
@@ -17,6 +18,9 @@ pub(crate) fn file(directory: &Path) -> PathBuf {
 pub(crate) fn log_file(directory: &Path) -> PathBuf {
     directory.join("fanfare.db-wal")
 }
+
+/// Bytes of a page.
+pub(crate) const PAGE_BYTES: u64 = 4096;
 
 /// "FANF".
 const APPLICATION_ID: i64 = 0x4641_4E46;
@@ -38,7 +42,7 @@ pub(crate) fn open_writer(directory: &Path) -> Result<Connection, OpenError> {
     // Before anything is changed: it may be the database of another program.
     let new = is_new(&connection)?;
     if new {
-        connection.pragma_update(None, "page_size", 4096)?;
+        connection.pragma_update(None, "page_size", number(PAGE_BYTES))?;
         // Pages that trimming frees can be given back one by one.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     } else {

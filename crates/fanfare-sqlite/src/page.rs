@@ -8,7 +8,7 @@ use crate::blocks::{BLOCK, Blocks, Piece, block_of, offsets_of};
 use crate::readers::Readers;
 use crate::row::topic_hash;
 use crate::search::{Answer, Candidates, search};
-use crate::shared::Shared;
+use crate::shared::{Condition, Shared};
 
 /// What a slice is read with.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +86,10 @@ async fn find(
     upto: u64,
     filter: &dyn TopicFilter,
 ) -> Result<Option<Answer>, ReadError> {
+    // What is damaged proves less than a row that follows another: all is looked at.
+    if matches!(source.shared.condition(), Condition::ReadOnly(_)) {
+        return Ok(None);
+    }
     // A short stretch is read faster than it is searched.
     if upto.saturating_sub(start) < 2 * BLOCK {
         return Ok(None);

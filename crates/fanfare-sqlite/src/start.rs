@@ -17,7 +17,7 @@ use self::past::Past;
 pub(crate) use self::past::noted;
 use crate::blocks::is_damage;
 use crate::config::{Config, Durability, OnDamage};
-use crate::database::{self, sql};
+use crate::database::{self, PAGE_BYTES, sql};
 use crate::error::OpenError;
 use crate::lock::Lock;
 use crate::row::{Now, number};
@@ -47,6 +47,7 @@ pub(crate) fn open(directory: &Path, config: &Config) -> Result<Opened, OpenErro
     let began = Now::read();
     let lock = Lock::take(directory)?;
     refuse_unfit()?;
+    refuse_stump(directory)?;
     renew_log(directory)?;
     let connection = database::open_writer(directory).map_err(name_damage)?;
     let recovered = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
@@ -93,6 +94,16 @@ fn refuse_unfit() -> Result<(), OpenError> {
     if number < 3_051_003 || number == 3_052_000 {
         let version = rusqlite::version().to_owned();
         return Err(OpenError::Unfit { version });
+    }
+    Ok(())
+}
+
+/// SQLite takes a file that is shorter than a page for an empty one, and would begin anew.
+fn refuse_stump(directory: &Path) -> Result<(), OpenError> {
+    let length = fs::metadata(database::file(directory)).map_or(0, |file| file.len());
+    if (1..PAGE_BYTES).contains(&length) {
+        let what = format!("its file was cut to {length} bytes");
+        return Err(OpenError::Damaged { what });
     }
     Ok(())
 }

@@ -91,41 +91,39 @@ impl Writer {
                     break;
                 }
             }
-            self.pass(head)?;
+            self.pass(head, &stage.lineage)?;
         }
         Ok(())
     }
 
-    /// The first record from the floor on that proves itself, and with it the total before it.
+    /// The first record from the floor on that proves itself, and with it the total before it:
+    /// what cannot be read weighs nothing.
     fn first_proved(&self, head: &mut Head, lineage: &Lineage) -> rusqlite::Result<Option<Place>> {
         let mut select = self.connection.prepare_cached(sql::SELECT_RECORDS)?;
         let mut rows = select.query([number(head.floor), number(head.next) - 1])?;
         let now = Now::read();
         while let Some(row) = rows.next()? {
             if let Ok(stored) = row::decode(row, lineage, now)? {
-                let place = stored.place;
-                let before = place.total.saturating_sub(weight(&stored.publication));
-                head.floor_total = match place.cursor.offset == head.floor {
-                    true => before,
-                    false => head.floor_total.min(before),
-                };
-                return Ok(Some(place));
+                let weight = weight(&stored.publication);
+                head.floor_total = stored.place.total.saturating_sub(weight);
+                return Ok(Some(stored.place));
             }
         }
         Ok(None)
     }
 
     /// Moves the floor behind the record there, if there is one.
-    fn pass(&self, head: &mut Head) -> rusqlite::Result<()> {
+    fn pass(&self, head: &mut Head, lineage: &Lineage) -> rusqlite::Result<()> {
         let mut select = self.connection.prepare_cached(sql::SELECT_TOTAL)?;
         let total = select.query_row([number(head.floor)], |row| row.get::<_, i64>(0));
         let total = total
             .optional()?
             .and_then(|total| u64::try_from(total).ok());
-        if let Some(total) = total.filter(|it| (head.floor_total..=head.total).contains(it)) {
-            head.floor_total = total;
-        }
         head.floor += 1;
+        match total.filter(|it| (head.floor_total + 1..=head.total).contains(it)) {
+            Some(total) => head.floor_total = total,
+            None => _ = self.first_proved(head, lineage)?,
+        }
         Ok(())
     }
 
