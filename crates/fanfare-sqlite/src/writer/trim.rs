@@ -127,18 +127,21 @@ impl Writer {
         Ok(())
     }
 
+    /// Forgets the oldest epoch once it is trimmed away and there are very many (U12).
+    ///
+    /// As long as it is known, a cursor of it is told where the history begins now, and gets all of
+    /// that; an unknown one would be sent to the head.
     fn forget_epochs(&self, stage: &mut Stage) -> rusqlite::Result<()> {
-        let floor = stage.head.floor;
-        let second = stage.lineage.epochs().nth(1);
-        if second.is_none_or(|(first, _)| first >= floor) {
+        if stage.lineage.epochs().count() <= EPOCHS_KEPT {
             return Ok(());
         }
-        let lineage = Arc::make_mut(&mut stage.lineage);
-        lineage.forget_before(floor - 1);
-        if let Some((first, _)) = lineage.epochs().next() {
-            let mut delete = self.connection.prepare_cached(sql::DELETE_EPOCHS)?;
-            delete.execute([number(first)])?;
-        }
+        let second = stage.lineage.epochs().nth(1);
+        let Some((first, _)) = second.filter(|(first, _)| *first < stage.head.floor) else {
+            return Ok(());
+        };
+        Arc::make_mut(&mut stage.lineage).forget_before(first);
+        let mut delete = self.connection.prepare_cached(sql::DELETE_EPOCHS)?;
+        delete.execute([number(first)])?;
         Ok(())
     }
 
@@ -210,6 +213,9 @@ impl Writer {
         self.purged_seen != self.head.purged
     }
 }
+
+/// Epochs that are known though nothing of them is retained: a run each, so years of them.
+const EPOCHS_KEPT: usize = 1000;
 
 /// Pages that stay for what comes: 4 MiB.
 const FREE_PAGES_KEPT: i64 = 1024;
