@@ -15,18 +15,14 @@ use futures_core::stream::BoxStream;
 
 use crate::blocks::Blocks;
 use crate::config::Config;
-use crate::database;
 use crate::error::OpenError;
 use crate::page::{self, Source};
 use crate::queue::{Job, Queue};
 use crate::readers::Readers;
-use crate::row::Now;
 use crate::search::{self, FoundId};
 use crate::shared::Shared;
 use crate::start;
 use crate::tail;
-use crate::trim_clock::TrimClock;
-use crate::wal::Wal;
 use crate::writer::Writer;
 
 /// A broker of one node that keeps its history in an SQLite database.
@@ -61,30 +57,11 @@ impl SqliteBroker {
             config.durability.loss_window(),
         );
         let directory = directory.into();
-        let mut opened = start::open(&directory, &config)?;
+        let opened = start::open(&directory, &config)?;
         let readers = Arc::new(Readers::open(&directory, READERS)?);
         let shared = Arc::new(Shared::new(opened.bounds(), opened.condition.clone()));
         let queue = Arc::<Queue>::default();
-        let wal = Wal::new(&mut opened.connection, database::log_file(&directory))?;
-        let newest_ms = (opened.head.next > 1).then_some(opened.head.ts_ms);
-        let writer = Writer {
-            connection: opened.connection,
-            directory,
-            config,
-            shared: Arc::clone(&shared),
-            queue: Arc::clone(&queue),
-            head: opened.head,
-            lineage: opened.lineage,
-            epoch: opened.epoch,
-            begun: false,
-            topics: crate::writer::Topics::new(),
-            clock: TrimClock::new(Now::read(), newest_ms),
-            wal,
-            room_asked_at: None,
-            sync_at: None,
-            purged_seen: opened.head.purged,
-            _lock: opened.lock,
-        };
+        let writer = Writer::new(opened, directory, config, &shared, &queue)?;
         let thread = thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())

@@ -17,11 +17,12 @@ use rusqlite::config::DbConfig;
 use self::append::Stage;
 use self::fault::{At, Fault};
 use crate::config::{Config, Durability};
-use crate::database::sql;
+use crate::database::{self, sql};
 use crate::lock::Lock;
 use crate::queue::{Job, Outcomes, Queue, RETRY, Reply, Taken};
 use crate::row::{Now, number};
 use crate::shared::{Condition, Shared};
+use crate::start::Opened;
 use crate::trim_clock::TrimClock;
 use crate::wal::Wal;
 
@@ -38,6 +39,8 @@ pub(crate) struct Head {
     pub(crate) floor_total: u64,
     /// When the record at the floor was stored, once that was looked up.
     pub(crate) floor_ts_ms: Option<u64>,
+    /// The last walk of the floor ended before it was done: more may be too old.
+    pub(crate) behind: bool,
     /// The first offset that may still have a row: blocks are deleted as a whole.
     pub(crate) purged: u64,
     /// What the rows of the index add up to; see [`crate::search::posting`].
@@ -47,34 +50,64 @@ pub(crate) struct Head {
 /// The thread that writes, and all that it owns.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    pub(crate) connection: Connection,
-    pub(crate) directory: PathBuf,
-    pub(crate) config: Config,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) queue: Arc<Queue>,
-    pub(crate) head: Head,
-    pub(crate) lineage: Arc<Lineage>,
+    connection: Connection,
+    directory: PathBuf,
+    config: Config,
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    head: Head,
+    lineage: Arc<Lineage>,
     /// The epoch of this run, begun by its first record (U11).
-    pub(crate) epoch: Epoch,
-    pub(crate) begun: bool,
-    pub(crate) topics: Topics,
-    pub(crate) clock: TrimClock,
-    pub(crate) wal: Wal,
+    epoch: Epoch,
+    begun: bool,
+    topics: Topics,
+    clock: TrimClock,
+    wal: Wal,
     /// When the disk was last asked how much room it has.
-    pub(crate) room_asked_at: Option<Instant>,
+    room_asked_at: Option<Instant>,
     /// When what was committed without a flush must be flushed.
-    pub(crate) sync_at: Option<Instant>,
+    sync_at: Option<Instant>,
     /// [`Head::purged`] when it was last looked whether pages can be given back.
-    pub(crate) purged_seen: u64,
+    purged_seen: u64,
     /// The data directory; released when the connection is closed.
-    pub(crate) _lock: Lock,
+    _lock: Lock,
 }
 
 /// Topics that were written to lately: their name in the index, and the last block that they are
 /// in.
-pub(crate) type Topics = HashMap<Topic, (i64, Option<u64>)>;
+type Topics = HashMap<Topic, (i64, Option<u64>)>;
 
 impl Writer {
+    /// Goes on with what was opened in `directory`.
+    pub(crate) fn new(
+        mut opened: Opened,
+        directory: PathBuf,
+        config: Config,
+        shared: &Arc<Shared>,
+        queue: &Arc<Queue>,
+    ) -> rusqlite::Result<Self> {
+        let wal = Wal::new(&mut opened.connection, database::log_file(&directory))?;
+        let newest_ms = (opened.head.next > 1).then_some(opened.head.ts_ms);
+        Ok(Self {
+            connection: opened.connection,
+            directory,
+            config,
+            shared: Arc::clone(shared),
+            queue: Arc::clone(queue),
+            head: opened.head,
+            lineage: opened.lineage,
+            epoch: opened.epoch,
+            begun: false,
+            topics: Topics::new(),
+            clock: TrimClock::new(Now::read(), newest_ms),
+            wal,
+            room_asked_at: None,
+            sync_at: None,
+            purged_seen: opened.head.purged,
+            _lock: opened.lock,
+        })
+    }
+
     /// Writes until the queue is closed.
     pub(crate) fn run(mut self) {
         let _last_words = LastWords {
