@@ -22,6 +22,9 @@ pub(crate) fn log_file(directory: &Path) -> PathBuf {
 /// Bytes of a page.
 pub(crate) const PAGE_BYTES: u64 = 4096;
 
+/// Only another process can make the writer wait.
+pub(crate) const WRITER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// "FANF".
 const APPLICATION_ID: i64 = 0x4641_4E46;
 
@@ -34,7 +37,7 @@ pub(crate) fn open_writer(directory: &Path) -> Result<Connection, OpenError> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file(directory), flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(WRITER_TIMEOUT)?;
     defend(&connection)?;
     // An orderly end moves the log itself. After a failed write nothing may be moved (F4), and a
     // damaged history is left as it was found (F12).

@@ -349,8 +349,10 @@ fn verify_block(
     }
     let mut posting = connection
         .prepare_cached("SELECT count(*) FROM topic_block WHERE topic = ?1 AND block = ?2")?;
-    let mut by_id =
-        connection.prepare_cached("SELECT count(*) FROM record WHERE id = ?1 AND offset = ?2")?;
+    // By the index alone: the record itself is there.
+    let mut by_id = connection.prepare_cached(
+        "SELECT count(*) FROM record INDEXED BY record_id WHERE id = ?1 AND offset = ?2",
+    )?;
     for record in &piece.records {
         let offset = record.offset();
         for topic in record.publication().topics() {

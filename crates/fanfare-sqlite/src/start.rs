@@ -5,9 +5,10 @@ mod past;
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fanfare_broker::{Bounds, Epoch, Lineage};
 use rusqlite::wal::CheckpointMode;
@@ -50,7 +51,9 @@ pub(crate) fn open(directory: &Path, config: &Config) -> Result<Opened, OpenErro
     refuse_stump(directory)?;
     renew_log(directory)?;
     let connection = database::open_writer(directory).map_err(name_damage)?;
+    connection.busy_timeout(RECOVERY_TIMEOUT)?;
     let recovered = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
+    connection.busy_timeout(database::WRITER_TIMEOUT)?;
     let damage = match recovered {
         Ok(_) => None,
         Err(error) if is_damage(&error) => Some(format!("the log cannot be recovered: {error}")),
@@ -111,34 +114,39 @@ fn refuse_stump(directory: &Path) -> Result<(), OpenError> {
 /// Writes the log of an unclean end anew, so that what is read from it is on the disk (U2).
 ///
 /// After a failed flush Linux takes the pages for written; a checkpoint from such a log, cut by a
-/// loss of power, would mix two states.
+/// loss of power, would mix two states. In its place, and not as a new file: whoever reads the
+/// history beside us has it open. A loss of power in the middle leaves what was on the disk before,
+/// or the same bytes.
 fn renew_log(directory: &Path) -> Result<(), OpenError> {
-    let log = database::log_file(directory);
-    let length = fs::metadata(&log).map_or(0, |log| log.len());
-    if length == 0 {
-        return Ok(());
-    }
-    let copy = log.with_extension("db-wal.new");
     let renew = || -> io::Result<()> {
-        fs::copy(&log, &copy)?;
-        File::open(&copy)?.sync_all()?;
-        fs::rename(&copy, &log)?;
-        File::open(directory)?.sync_all()
-    };
-    match renew() {
-        Ok(()) => Ok(()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull) => {
-            tracing::warn!("the disk is too full to write the log anew; it is used as it is");
-            // What was copied of it has the room that is needed now.
-            _ = fs::remove_file(&copy);
-            Ok(())
+        let log = match File::options()
+            .read(true)
+            .write(true)
+            .open(database::log_file(directory))
+        {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            log => log?,
+        };
+        let mut buffer = vec![0; 1 << 20];
+        let mut offset = 0;
+        loop {
+            let length = log.read_at(&mut buffer, offset)?;
+            let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else {
+                break;
+            };
+            log.write_all_at(bytes, offset)?;
+            offset += length as u64;
         }
-        Err(source) => Err(OpenError::Directory {
-            directory: directory.to_owned(),
-            action: "write the log anew",
-            source,
-        }),
-    }
+        if offset > 0 {
+            log.sync_all()?;
+        }
+        Ok(())
+    };
+    renew().map_err(|source| OpenError::Directory {
+        directory: directory.to_owned(),
+        action: "write the log anew",
+        source,
+    })
 }
 
 /// Signs the database for this run (U7). A disk that cannot be written makes it read-only.
@@ -207,3 +215,6 @@ pub(crate) fn name_damage(error: impl Into<OpenError>) -> OpenError {
     }
     error
 }
+
+/// How long a start waits for others that read an older state.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(1);

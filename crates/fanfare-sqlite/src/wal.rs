@@ -8,6 +8,8 @@ use std::time::Duration;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, MAIN_DB};
 
+use crate::database::WRITER_TIMEOUT;
+
 /// The write-ahead log of the connection that writes.
 #[derive(Debug)]
 pub(crate) struct Wal {
@@ -70,7 +72,7 @@ impl Wal {
     pub(crate) fn truncate(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         connection.busy_timeout(TRUNCATE_TIMEOUT)?;
         let outcome = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
-        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.busy_timeout(WRITER_TIMEOUT)?;
         match outcome {
             Ok(_) => {
                 self.moved = 0;

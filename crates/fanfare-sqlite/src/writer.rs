@@ -39,6 +39,8 @@ pub(crate) struct Head {
     pub(crate) floor_total: u64,
     /// When the record at the floor was stored, once that was looked up.
     pub(crate) floor_ts_ms: Option<u64>,
+    /// The last walk of the floor ended before it was done: more may be too old.
+    pub(crate) behind: bool,
     /// The first offset that may still have a row: blocks are deleted as a whole.
     pub(crate) purged: u64,
     /// What the rows of the index add up to; see [`crate::search::posting`].

@@ -67,6 +67,7 @@ impl Past {
                     floor,
                     floor_total,
                     floor_ts_ms: None,
+                    behind: false,
                     purged: floor,
                     postings: noted.postings,
                 },

@@ -13,9 +13,9 @@ use crate::row::{self, Now, Place, number, split_topics, topic_hash, weight};
 use crate::search::posting;
 
 impl Writer {
-    /// Whether a limit is exceeded by what is retained now, ages apart.
+    /// Whether there is more to trim, as far as it is known without a look at ages.
     pub(super) fn exceeds_limits(&self) -> bool {
-        self.exceeds(&self.head) || self.purgeable(&self.head)
+        self.exceeds(&self.head) || self.head.behind || self.purgeable(&self.head)
     }
 
     fn exceeds(&self, head: &Head) -> bool {
@@ -67,6 +67,7 @@ impl Writer {
             age_max => self.clock.read(now).saturating_sub(age_max),
         };
         let head = &mut stage.head;
+        head.behind = false;
         let aged = |ts_ms: u64| ts_ms < oldest_ms;
         let young = head.floor_ts_ms.is_some_and(|ts_ms| !aged(ts_ms)) || oldest_ms == 0;
         if young && !self.exceeds(head) {
@@ -84,6 +85,7 @@ impl Writer {
                     break;
                 };
                 if enough {
+                    head.behind = self.exceeds(head) || aged(place.ts_ms);
                     break;
                 }
                 if !self.exceeds(head) && !aged(place.ts_ms) {

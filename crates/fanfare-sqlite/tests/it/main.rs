@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "tests: what does not hold is a panic")]
 
 mod damage;
+mod durability;
 mod folder;
+mod inspector;
 mod laws;
 mod model;
 mod retention;
+mod start;
+mod wal_bound;
