@@ -276,8 +276,9 @@ async fn u12_epochs_that_are_trimmed_away_are_forgotten_once_there_are_very_many
     close(broker).await;
     let sql = folder.sql();
     sql.execute_batch(
-        "WITH RECURSIVE n (x) AS (SELECT 2 UNION ALL SELECT x + 1 FROM n WHERE x < 1500)
-         INSERT OR IGNORE INTO epoch (first, epoch) SELECT x, x FROM n",
+        "UPDATE epoch SET first = 1990;
+         WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1400)
+         INSERT INTO epoch (first, epoch) SELECT x, x FROM n",
     )
     .unwrap();
     drop(sql);
