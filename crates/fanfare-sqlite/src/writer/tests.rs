@@ -1,8 +1,9 @@
-use fanfare_broker::{Health, Receipt};
+use fanfare_broker::{Health, PublishError, Receipt};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::queue::RETRY;
 use crate::sample::publication;
 use crate::start;
 

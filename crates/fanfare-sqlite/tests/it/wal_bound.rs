@@ -54,5 +54,34 @@ async fn w11_the_log_is_bounded_beside_endless_replays() {
     assert!(largest <= 2 * (64 << 20), "{largest}");
 }
 
+/// A backup keeps the log from being begun anew. When it ends, the room is given back.
+#[tokio::test]
+async fn w11_a_log_that_a_long_read_made_large_is_given_back() {
+    let folder = Folder::new();
+    let mut config = Config::default();
+    config.disk_free_min = 0;
+    config.durability = Durability::Never;
+    config.history_bytes_max = 8 << 20;
+    let broker = folder.open(&config);
+    let data: Arc<str> = "x".repeat(4000).into();
+    let publish = async |megabytes: usize| {
+        for _ in 0..megabytes {
+            let batch = (0..250).map(|_| publication(&["a"], Arc::clone(&data)));
+            store(&broker, batch.collect()).await;
+        }
+    };
+    let size = || fs::metadata(folder.path().join(LOG)).map_or(0, |log| log.len());
+    publish(1).await;
+    let reader = folder.sql();
+    reader.execute_batch("BEGIN; SELECT * FROM hub;").unwrap();
+    while size() < (64 << 20) {
+        publish(8).await;
+    }
+    reader.execute_batch("COMMIT").unwrap();
+    publish(40).await;
+    assert!(size() < (48 << 20), "{}", size());
+    assert_eq!(broker.health(), Health::Ready);
+}
+
 /// What is published.
 const MEGABYTES: usize = 200;
