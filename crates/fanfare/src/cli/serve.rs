@@ -58,10 +58,9 @@ async fn serve(parts: Parts) -> Result<(), Failure> {
     let mut config = parts.server;
     config.tls = shown.tls.clone();
     let hub = Hub::start(opened.broker(), parts.hub).await?;
-    let capabilities = hub.capabilities();
-    let (broker, loss) = (capabilities.name, capabilities.loss_window);
-    let may_be_lost = loss.as_deref().unwrap_or("nothing that the disk keeps");
-    tracing::info!(broker, may_be_lost, "history is open");
+    if let Some(may_be_lost) = hub.capabilities().loss_window {
+        tracing::warn!(may_be_lost, "not every stored event is safe");
+    }
     if let Err(error) = announce(address, &shown, config.dev.as_ref()) {
         tracing::warn!(%error, "nobody reads stdout");
     }
@@ -114,16 +113,8 @@ enum Opened {
 impl Opened {
     fn new(config: BrokerConfig) -> Result<Self, Failure> {
         match config {
-            BrokerConfig::Memory(config) => {
-                tracing::warn!(
-                    "the memory broker survives nothing: with this process all events are gone"
-                );
-                Ok(Self::Memory(Arc::new(MemoryBroker::new(config))))
-            }
+            BrokerConfig::Memory(config) => Ok(Self::Memory(Arc::new(MemoryBroker::new(config)))),
             BrokerConfig::Sqlite(directory, config) => {
-                if let Some(window) = config.durability.loss_window() {
-                    tracing::warn!("what may be lost: {window}");
-                }
                 let broker = SqliteBroker::open(directory, config);
                 let broker = broker.map_err(|error| Failure::new(Exit::Data, error))?;
                 Ok(Self::Sqlite(Arc::new(broker)))

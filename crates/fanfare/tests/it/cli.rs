@@ -91,7 +91,7 @@ fn ready_line_is_exact_and_alone() {
 #[test]
 fn memory_broker_says_that_it_survives_nothing() {
     let (hub, _) = Program::serve(&["--dev", "--broker", "memory"]);
-    hub.log_line_that(|line| line.contains("survives nothing"));
+    hub.log_line_that(|line| line.contains("everything, when the process ends"));
 }
 
 #[test]

@@ -19,13 +19,23 @@ use crate::program::{DEADLINE, READY};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Survives {
     Nothing,
+    Kills,
 }
 
 const MEMORY: (&[&str], Survives) = (&["--broker", "memory"], Survives::Nothing);
+const SQLITE: (&[&str], Survives) = (
+    &[
+        "--broker",
+        "sqlite:{data}/history",
+        "--durability",
+        "always",
+    ],
+    Survives::Kills,
+);
 
 #[test]
 fn h2_run_with_cut_connections_is_clean_and_h4_its_judge_is_awake() {
-    let place = Place::new("cuts", MEMORY.0);
+    let place = Place::new("cuts", SQLITE.0);
     let _process = place.program.start().unwrap();
     let check = Check::begin(&place.hub, &plan(), None, None).unwrap();
     check.publish_for(Duration::from_millis(700), 1);
@@ -42,37 +52,48 @@ fn h2_run_with_cut_connections_is_clean_and_h4_its_judge_is_awake() {
 }
 
 #[test]
-fn p3_killed_under_load_and_restarted_again_and_again() {
-    let (broker, survives) = MEMORY;
-    let place = Place::new("kills", broker);
+fn p3_killed_under_load_twenty_times_a_history_on_disk_loses_nothing() {
+    kill_under_load("kills", SQLITE, 20);
+}
+
+#[test]
+fn p3_a_hub_that_forgets_is_caught() {
+    kill_under_load("forgets", MEMORY, 3);
+}
+
+fn kill_under_load(name: &str, (broker, survives): (&[&str], Survives), rounds: u32) {
+    let place = Place::new(name, broker);
     let mut torture = Torture::new(place.program.clone(), place.hub.clone(), plan());
-    torture.rounds = 3;
+    torture.rounds = rounds;
     torture.load = [Duration::from_millis(50), Duration::from_millis(300)];
     let report = torture.run(|_, _| {}).unwrap();
-    assert_eq!(report.rounds, 3);
+    assert_eq!(report.rounds, rounds);
     judge_after_kill(&report.verdicts, survives);
 }
 
 #[test]
 fn p2_restart_then_resume_before_the_first_publish() {
-    let (broker, survives) = MEMORY;
-    let place = Place::new("restart", broker);
-    let verdicts = restart_then_resume(&place.program, &place.hub, &plan()).unwrap();
-    judge_after_kill(&verdicts, survives);
+    for (name, (broker, survives)) in [("restart", SQLITE), ("restart-memory", MEMORY)] {
+        let place = Place::new(name, broker);
+        let verdicts = restart_then_resume(&place.program, &place.hub, &plan()).unwrap();
+        judge_after_kill(&verdicts, survives);
+    }
 }
 
 #[test]
 fn p2_resume_near_the_head_of_a_history_longer_than_any_scan() {
-    let place = Place::new("long", MEMORY.0);
+    let place = Place::new("long", SQLITE.0);
     let _process = place.program.start().unwrap();
     let verdicts = resume_in_long_history(&place.hub, &plan(), 30_000).unwrap();
     assert!(verdicts.is_clean(), "{verdicts}");
     assert!(verdicts.tally.history > 30_000, "{verdicts}");
 }
 
-/// A hub that forgets is caught, and has at least told every subscriber.
+/// A hub that survives has nothing to be objected to; one that forgets is caught, and has at least
+/// told every subscriber.
 fn judge_after_kill(verdicts: &Verdicts, survives: Survives) {
     match survives {
+        Survives::Kills => assert!(verdicts.is_clean(), "{verdicts}"),
         Survives::Nothing => {
             assert!(verdicts.count(Verdict::Lost) > 0, "{verdicts}");
             assert!(verdicts.tally.signals >= 8, "{verdicts}");
