@@ -34,6 +34,8 @@ impl Server {
     /// It cannot be started, or ends or stays silent instead of being ready.
     pub(crate) async fn start(program: &Path, setup: Setup, key: &str) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
+        // A relative path would be looked for in that folder.
+        let program = &std::path::absolute(program)?;
         let mut child = command(program, setup, key)
             .current_dir(&folder)
             .stdout(Stdio::piped())
