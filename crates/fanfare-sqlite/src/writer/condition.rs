@@ -67,7 +67,9 @@ impl Writer {
                 let moved = self.wal.checkpoint_if_due(&self.connection, true);
                 moved.map_err(At::Body.fault())?;
             }
-            Ok(())
+            self.wal
+                .truncate(&self.connection)
+                .map_err(At::Begin.fault())
         });
         if let Err(fault) = done {
             self.fail(&fault);
@@ -121,9 +123,11 @@ impl Writer {
         }
     }
 
-    fn set_full(&self, why: String) {
+    fn set_full(&mut self, why: String) {
         if !matches!(self.shared.condition(), Condition::Full(_)) {
             tracing::error!("nothing is stored until there is room: {why}");
+            // Pages that were kept for later are looked at once more.
+            self.purged_seen = 0;
         }
         self.shared.set_condition(Condition::Full(why));
     }

@@ -11,6 +11,7 @@ use crate::blocks::{block_of, offsets_of};
 use crate::database::sql;
 use crate::row::{self, Now, Place, number, split_topics, topic_hash, weight};
 use crate::search::posting;
+use crate::shared::Condition;
 
 impl Writer {
     /// Whether there is more to trim, as far as it is known without a look at ages.
@@ -200,7 +201,14 @@ impl Writer {
                 .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
         };
         let (free, pages) = (count("freelist_count")?, count("page_count")?);
-        if free > FREE_PAGES_KEPT.max(pages / 4) {
+        let kept = match self.shared.condition() {
+            // Nothing is kept for later while others lack it (F7).
+            Condition::Full(_) => 0,
+            Condition::Ready | Condition::ReadOnly(_) | Condition::Failed(_) => {
+                FREE_PAGES_KEPT.max(pages / 4)
+            }
+        };
+        if free > kept {
             let mut vacuum = self.connection.prepare_cached(VACUUM)?;
             let mut rows = vacuum.query([])?;
             while rows.next()?.is_some() {}
