@@ -74,7 +74,7 @@ const answers = {
     if (body === undefined) return answer.writeHead(204).end();
     answer.writeHead(200, STREAM);
     const bytes = Buffer.from(body.replace("!", ""), "base64");
-    if (body.endsWith("!")) answer.write(bytes, () => answer.destroy());
+    if (body.endsWith("!")) answer.write(bytes, () => answer.socket.end());
     else answer.end(bytes);
   },
 };
