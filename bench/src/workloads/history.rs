@@ -71,6 +71,7 @@ fn serve(more: &[&str]) -> anyhow::Result<Server> {
     let usual = [
         "serve",
         "--dev",
+        "--subscriptions=false",
         "--listen=127.0.0.1:0",
         "--history-count-max=1000000",
         "--history-bytes-max=4GiB",
