@@ -10,6 +10,7 @@ use futures_core::stream::BoxStream;
 
 use crate::cursor::{Cursor, Epoch};
 use crate::lineage::Lineage;
+use crate::presence::Presence;
 use crate::publication::{Audience, Publication};
 use crate::record::Record;
 use crate::topic::Topic;
@@ -56,6 +57,12 @@ pub trait Broker: Send + Sync + 'static {
     /// Finds the place of an id that a subscriber presents: a cursor's text, a publisher's own id
     /// (its earliest retained occurrence), or `earliest` (C4, C5).
     fn resolve(&self, id: &EventId) -> BoxFuture<'_, Result<Resolved, ReadError>>;
+
+    /// Where the nodes that share it keep who is connected; `None`: it has one node, whose own list
+    /// is all there is (PR4).
+    fn presence(&self) -> Option<Arc<dyn Presence>> {
+        None
+    }
 
     /// Whether it can take publications now.
     fn health(&self) -> Health;
@@ -106,6 +113,23 @@ impl Capabilities {
             name,
             survives_process: true,
             several_nodes: false,
+            dedupe_window,
+            loss_window,
+        }
+    }
+
+    /// A broker that several nodes share, and whose stored events outlive each of them; `loss_window`
+    /// is what its server may lose, and when.
+    #[must_use]
+    pub fn shared(
+        name: &'static str,
+        dedupe_window: Duration,
+        loss_window: Option<String>,
+    ) -> Self {
+        Self {
+            name,
+            survives_process: true,
+            several_nodes: true,
             dedupe_window,
             loss_window,
         }
