@@ -152,6 +152,14 @@ pub(crate) struct Settings {
     #[arg(hide_possible_values = true)]
     pub(crate) subscriptions: bool,
 
+    /// How long the other nodes of a shared broker wait for a sign of life before they clean up
+    ///
+    /// A node gives three signs in that time. Who was connected to one that is gone is told to have
+    /// left by another, once.
+    #[arg(long, value_name = "TIME", help_heading = SUBSCRIBERS)]
+    #[arg(default_value_t = TimeSpan(server::Config::default().node_lease))]
+    pub(crate) node_lease: TimeSpan,
+
     /// URL that is told when a topic gets its first subscriber and loses its last
     #[arg(long, value_name = "URL", value_parser = address::web_url, help_heading = SUBSCRIBERS)]
     pub(crate) web_hook: Option<Url>,

@@ -56,6 +56,9 @@ pub struct Config {
     pub public_urls: Vec<Url>,
     /// Who comes and goes is published, and can be asked for. Default: no.
     pub subscriptions: bool,
+    /// How long the other nodes of a shared broker wait for a sign of life before they clean up
+    /// after this one; it gives three in that time. Default 15 s, at least 1 s (PR1).
+    pub node_lease: Duration,
     /// Subscribers without a token are let in; they see public events. Default: no.
     pub anonymous: bool,
     /// Pages of other origins that may read answers. Default: none.
@@ -127,6 +130,7 @@ impl Default for Config {
             resource_identifier: None,
             public_urls: Vec::new(),
             subscriptions: false,
+            node_lease: Duration::from_secs(15),
             anonymous: false,
             cors_origins: Origins::default(),
             publish_origins: Origins::default(),
@@ -204,18 +208,29 @@ pub async fn run(
         shutdown.await;
         server.drain().await
     };
-    let departures = Arc::clone(&server);
-    let departures = async move { departures.presence.tell_departures(&departures.hub).await };
-    let departures = AbortOnDropHandle::new(server.connections.spawn(departures));
+    let presence = Arc::clone(&server);
+    let presence = async move { presence.keep_presence().await };
+    let presence = AbortOnDropHandle::new(server.connections.spawn(presence));
     let courier = courier.map(|courier| courier.run(server.finish.clone()));
     server.connections.spawn(OptionFuture::from(courier));
     server.connections.spawn(watch_tls(Arc::clone(&server)));
+    let revocations = Arc::clone(&server);
+    let serve = async {
+        let head = server.read_revocations().await;
+        let follow = async move { revocations.follow_revocations(head).await };
+        let _follow = AbortOnDropHandle::new(server.connections.spawn(follow));
+        acceptor.run().await
+    };
     let drained = tokio::select! {
-        never = acceptor.run() => match never {},
+        never = serve => match never {},
         drained = drain => drained,
     };
-    // The broker is closed: who leaves now can be told to nobody.
-    drop(departures);
+    server.nobody_left.cancel();
+    // A broker that is away must not hold up the end.
+    if timeout(FINISH_TIMEOUT, presence).await.is_err() {
+        tracing::warn!("not every departure was told");
+    }
+    server.hub.close().await;
     server.close().await;
     drained
 }
@@ -238,6 +253,8 @@ pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
     pub(crate) presence: Presence,
+    /// Cancelled: all streams are over.
+    nobody_left: CancellationToken,
     pub(crate) revocations: Revocations,
     /// Cancelled: connections finish the request they are at, and close.
     pub(crate) finish: CancellationToken,
@@ -255,8 +272,9 @@ impl Server {
     fn new(hub: Hub, config: Config, occupancy: Option<Arc<Occupancy>>) -> Self {
         Self {
             metrics: Metrics::new(hub.clone(), occupancy.clone(), config.tls.clone()),
-            presence: Presence::new(&config, occupancy),
+            presence: Presence::new(&hub, &config, occupancy),
             revocations: Revocations::default(),
+            nobody_left: CancellationToken::new(),
             handshakes: Semaphore::new(handshakes_max(&config)),
             hub,
             config,
@@ -350,7 +368,17 @@ impl Server {
         {
             tracing::warn!("some publishes had no outcome when the drain began");
         }
-        self.hub.drain(self.config.drain).await
+        self.hub.end_streams(self.config.drain).await
+    }
+
+    /// Tells who leaves, and keeps this node's place among the others, until nobody is left and
+    /// all is told.
+    async fn keep_presence(&self) {
+        tokio::select! {
+            () = self.presence.keep_lease(&self.hub) => {}
+            () = self.presence.tell_departures(&self.hub, &self.nobody_left) => {}
+        }
+        self.presence.leave().await;
     }
 
     async fn close(&self) {

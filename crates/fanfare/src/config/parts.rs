@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fanfare::auth::{
     Algorithm, InvalidKey, InvalidKeySet, Issuer, NewToken, Secret, Verifier, mint,
@@ -112,6 +113,12 @@ fn check_requests(settings: &Settings) -> Result<(), Unfit> {
             must_be: "at least 1; there is always a limit",
         });
     }
+    if settings.node_lease.0 < Duration::from_secs(1) {
+        return Err(Unfit::OutOfRange {
+            key: "node-lease".to_owned(),
+            must_be: "at least 1s; changes are told once a second",
+        });
+    }
     if settings.web_hook_key.is_some() && settings.web_hook.is_none() {
         return Err(Unfit::HookKeyAlone);
     }
@@ -218,6 +225,7 @@ fn server_config(settings: Settings, trust: &Trust) -> Result<server::Config, Un
     config.hub_path = settings.hub_path;
     config.public_urls = settings.public_url;
     config.subscriptions = settings.subscriptions;
+    config.node_lease = settings.node_lease.0;
     if let Some(url) = settings.web_hook {
         config.web_hook = Some(WebHook::open(url, settings.web_hook_key.as_ref())?);
     }

@@ -36,6 +36,8 @@ mod publishing;
 mod relay;
 mod resuming;
 mod revoking;
+mod several_nodes;
+mod shared_broker;
 mod strangers;
 mod subscribing;
 mod tls;
