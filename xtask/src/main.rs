@@ -20,7 +20,7 @@ use command::Command;
 enum Task {
     /// Run everything that CI runs, cheapest first
     Test {
-        /// A step (format, tidy, clippy, tests, conformance, outside), or a part of the names of tests to run
+        /// A step (format, tidy, clippy, tests, conformance, cluster, outside), or a part of the names of tests to run
         word: Option<String>,
     },
     /// Hold the tree against its own rules

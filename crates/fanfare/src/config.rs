@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ValueEnum};
 use fanfare::auth::Secret;
+use fanfare::bridge::Bridge;
 use fanfare::server;
 use fanfare_broker::memory;
 use fanfare_sqlite as sqlite;
@@ -159,6 +160,13 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME", help_heading = SUBSCRIBERS)]
     #[arg(default_value_t = TimeSpan(server::Config::default().node_lease))]
     pub(crate) node_lease: TimeSpan,
+
+    /// Redis channel whose events are carried over: `redis://HOST:PORT/CHANNEL`
+    ///
+    /// What is said there by `PUBLISH` is read like the body of `/broadcast`. With several nodes
+    /// each is given it, and one at a time stores.
+    #[arg(long, value_name = "URL", help_heading = GENERAL)]
+    pub(crate) bridge: Option<Bridge>,
 
     /// URL that is told when a topic gets its first subscriber and loses its last
     #[arg(long, value_name = "URL", value_parser = address::web_url, help_heading = SUBSCRIBERS)]

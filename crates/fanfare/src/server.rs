@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use fanfare_broker::{Publication, PublishError, Receipt};
@@ -20,6 +19,7 @@ use url::Url;
 
 use crate::accept::Acceptor;
 use crate::auth::{Issuer, Role, Secret, Verifier};
+use crate::bridge::{Bridge, Span};
 use crate::dialect::Dialects;
 use crate::journal;
 use crate::metrics::Metrics;
@@ -75,6 +75,8 @@ pub struct Config {
     pub revocations_max: usize,
     /// Told when a topic gets its first subscriber and when it loses its last one. `None`: nobody.
     pub web_hook: Option<WebHook>,
+    /// A channel of a Redis server whose events are carried over. `None`: there is none.
+    pub bridge: Option<Bridge>,
     /// Bytes of a request's body. Default 1 MiB. Past it: 413, before the body is read.
     pub body_bytes_max: usize,
     /// Publications in one request to `/publish`. Default 1,000. Past it: 413.
@@ -139,6 +141,7 @@ impl Default for Config {
             admin_token: None,
             revocations_max: 100_000,
             web_hook: None,
+            bridge: None,
             body_bytes_max: 1 << 20,
             batch_max: 1000,
             topics_max: 1000,
@@ -214,6 +217,8 @@ pub async fn run(
     let courier = courier.map(|courier| courier.run(server.finish.clone()));
     server.connections.spawn(OptionFuture::from(courier));
     server.connections.spawn(watch_tls(Arc::clone(&server)));
+    let bridge = server.connections.spawn(carry_over(Arc::clone(&server)));
+    let _bridge = AbortOnDropHandle::new(bridge);
     let revocations = Arc::clone(&server);
     let serve = async {
         let head = server.read_revocations().await;
@@ -246,6 +251,13 @@ async fn watch_tls(server: Arc<Server>) {
     }
 }
 
+/// Carries a bridge's events over until the stop signal.
+async fn carry_over(server: Arc<Server>) {
+    if let Some(span) = &server.span {
+        span.run(&server, &server.draining).await;
+    }
+}
+
 /// What every request needs; there is one for each [`run`].
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -265,13 +277,18 @@ pub(crate) struct Server {
     /// Turns at the costly part of a TLS handshake.
     pub(crate) handshakes: Semaphore,
     publishes: TaskTracker,
-    draining: AtomicBool,
+    /// This node's end of the bridge.
+    span: Option<Span>,
+    /// Cancelled: the stop signal has come.
+    draining: CancellationToken,
 }
 
 impl Server {
     fn new(hub: Hub, config: Config, occupancy: Option<Arc<Occupancy>>) -> Self {
+        let span = config.bridge.clone().map(Span::new);
+        let bridge = span.as_ref().map(Span::tally);
         Self {
-            metrics: Metrics::new(hub.clone(), occupancy.clone(), config.tls.clone()),
+            metrics: Metrics::new(hub.clone(), occupancy.clone(), config.tls.clone(), bridge),
             presence: Presence::new(&hub, &config, occupancy),
             revocations: Revocations::default(),
             nobody_left: CancellationToken::new(),
@@ -282,13 +299,14 @@ impl Server {
             cut: CancellationToken::new(),
             connections: TaskTracker::new(),
             publishes: TaskTracker::new(),
-            draining: AtomicBool::new(false),
+            span,
+            draining: CancellationToken::new(),
         }
     }
 
     /// Whether the stop signal has come.
     pub(crate) fn draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.draining.is_cancelled()
     }
 
     /// Whether anybody can subscribe; if not, the stream routes do not exist (D0-U3).
@@ -357,7 +375,7 @@ impl Server {
     }
 
     async fn drain(&self) -> Drained {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.cancel();
         tracing::info!(over = ?self.config.drain, "draining");
         self.publishes.close();
         // A broker that does not answer must not hold up the streams; those publishers get no

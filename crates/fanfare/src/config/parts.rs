@@ -226,6 +226,7 @@ fn server_config(settings: Settings, trust: &Trust) -> Result<server::Config, Un
     config.public_urls = settings.public_url;
     config.subscriptions = settings.subscriptions;
     config.node_lease = settings.node_lease.0;
+    config.bridge = settings.bridge;
     if let Some(url) = settings.web_hook {
         config.web_hook = Some(WebHook::open(url, settings.web_hook_key.as_ref())?);
     }

@@ -10,6 +10,7 @@ mod authorization;
 mod bad_peers;
 mod bad_requests;
 mod batches;
+mod bridge;
 mod broadcasting;
 mod browser_module;
 mod cli;

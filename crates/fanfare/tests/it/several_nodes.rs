@@ -286,3 +286,29 @@ async fn s6_revocation_that_is_not_stored_is_told_later() {
     cut.set_away(false);
     ends.read_to_end().await;
 }
+
+#[tokio::test]
+async fn srv_08_node_that_drains_sends_newcomers_to_another_soon() {
+    let shared = Shared::default();
+    let broker = shared.node();
+    let change = |config: &mut Config| config.drain = Duration::from_secs(3);
+    let hub = fanfare_hub::Config::default();
+    let mut server = serve_broker(broker as _, hub, change).await;
+    let _stream = server.subscribe("topic=a", "").await;
+    server.stop();
+    let deadline = Instant::now() + DEADLINE;
+    while server.get("/readyz").await.status != 503 {
+        assert!(Instant::now() < deadline, "readiness stays green");
+    }
+    let answer = server
+        .ask(get("/events", "Accept: text/event-stream\r\n"))
+        .await;
+    assert_eq!(answer.status, 200);
+    let first = answer
+        .body
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("retry: "));
+    let millis: u32 = first.unwrap().parse().unwrap();
+    assert!((1000..=3000).contains(&millis), "{millis}");
+}
