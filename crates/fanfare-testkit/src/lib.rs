@@ -1,7 +1,7 @@
 //! Tests only: what Fanfare's crates are held to, in a form that each of them can run.
 //!
 //! [`broker_suite`] holds a broker to the twelve laws of `trait Broker`; [`raw_http`] is a peer
-//! that shows the bytes of the wire. [`hubcheck`] holds a whole hub, any hub, to what it has promised.
+//! that shows the bytes of the wire; [`nats_server`] starts real NATS servers. [`hubcheck`] holds a whole hub, any hub, to what it has promised.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
@@ -11,4 +11,5 @@
 
 pub mod broker_suite;
 pub mod hubcheck;
+pub mod nats_server;
 pub mod raw_http;

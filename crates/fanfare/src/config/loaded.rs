@@ -12,6 +12,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use fanfare::auth::Secret;
 
 use super::access::PerIssuer;
+use super::broker::{BrokerAddress, without_secret};
 use super::environment::Environment;
 use super::{Settings, development, file, mercure};
 
@@ -293,6 +294,7 @@ fn row(setting: &Arg, winners: &BTreeMap<String, Assignment>) -> Row {
     let secret = parsed == TypeId::of::<Secret>() || parsed == TypeId::of::<PerIssuer<Secret>>();
     let value = (!values.is_empty()).then(|| match secret {
         true => "[redacted]".to_owned(),
+        false if parsed == TypeId::of::<BrokerAddress>() => without_secret(&values.join(",")),
         false => values.join(","),
     });
     Row { key, value, source }
