@@ -79,9 +79,10 @@ pub(crate) struct Settings {
     #[arg(hide_possible_values = true)]
     pub(crate) dev: bool,
 
-    /// Where events are kept: `sqlite:DIRECTORY`, made when it is missing, or `memory`
+    /// Where events are kept: `sqlite:DIRECTORY`, made when it is missing, `nats://HOST` or `memory`
     ///
-    /// One hub for each directory, on a local disk. `memory` survives nothing.
+    /// One hub for each directory, on a local disk. Any number of nodes share a hub on NATS: see
+    /// [NATS](../operate/nats.md) for the whole address. `memory` survives nothing.
     #[arg(long, value_name = "BROKER", help_heading = GENERAL)]
     #[arg(default_value_t = BrokerAddress::default())]
     pub(crate) broker: BrokerAddress,
@@ -217,7 +218,7 @@ pub(crate) struct Settings {
     #[arg(default_value_t = memory::Config::default().history_count_max)]
     pub(crate) history_count_max: usize,
 
-    /// How old an event may become in an SQLite history; 0: no limit
+    /// How old an event may become in a history that is not in memory; 0: no limit
     #[arg(long, value_name = "TIME", help_heading = HISTORY)]
     #[arg(visible_alias = "history-max-age")]
     #[arg(default_value_t = TimeSpan(sqlite::Config::default().history_age_max))]
@@ -240,6 +241,13 @@ pub(crate) struct Settings {
     /// What the hub does once its history cannot be written any more
     #[arg(long, value_name = "WHAT", default_value = "exit", help_heading = HISTORY)]
     pub(crate) on_history_failure: OnHistoryFailure,
+
+    /// How long the server of a shared broker may be away before the hub is not ready
+    ///
+    /// A start waits that long for it too, and ends with code 5 if it does not come.
+    #[arg(long, value_name = "TIME", help_heading = HISTORY)]
+    #[arg(default_value_t = TimeSpan(fanfare_nats::Config::default().broker_grace))]
+    pub(crate) broker_grace: TimeSpan,
 
     /// How long an `Idempotency-Key` is known again
     #[arg(long, value_name = "TIME", help_heading = HISTORY)]

@@ -38,16 +38,19 @@ impl Exit {
         (Self::Address, "`serve`: the address cannot be listened on"),
         (
             Self::Unreachable,
-            "`publish`, `subscribe`, `token inspect`: the hub cannot be reached",
+            "`publish`, `subscribe`, `token inspect`: the hub cannot be reached; `serve`: its broker cannot",
         ),
-        (Self::Refused, "`publish`, `subscribe`: the hub refused"),
+        (
+            Self::Refused,
+            "`publish`, `subscribe`: the hub refused; `serve`: its broker refused the login",
+        ),
         (
             Self::Cut,
             "`serve`: a second signal came before the drain had ended",
         ),
         (
             Self::Data,
-            "`serve`, `history`: the data directory is in use or cannot be used, or the history is damaged",
+            "`serve`, `history`: the data directory or the stream is in use or cannot be used, or the history is damaged",
         ),
         (
             Self::History,

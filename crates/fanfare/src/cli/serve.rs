@@ -12,6 +12,7 @@ use fanfare::server::{self, Dev};
 use fanfare::tls::{SelfSigned, Tls};
 use fanfare_broker::{Broker, MemoryBroker};
 use fanfare_hub::{Drained, Hub};
+use fanfare_nats::{self as nats, NatsBroker};
 use fanfare_sqlite::SqliteBroker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
@@ -50,10 +51,10 @@ async fn serve(parts: Parts) -> Result<(), Failure> {
     let address = listener.local_addr()?;
 
     let folder = match &parts.broker {
-        BrokerConfig::Memory(_) => None,
+        BrokerConfig::Memory(_) | BrokerConfig::Nats(..) => None,
         BrokerConfig::Sqlite(folder, _) => Some(folder.clone()),
     };
-    let opened = Opened::new(parts.broker)?;
+    let opened = Opened::new(parts.broker).await?;
     let shown = Shown::new(parts.certificate, folder.as_deref())?;
     let mut config = parts.server;
     config.tls = shown.tls.clone();
@@ -108,16 +109,22 @@ async fn until_drained(
 enum Opened {
     Memory(Arc<MemoryBroker>),
     Sqlite(Arc<SqliteBroker>),
+    Nats(Arc<NatsBroker>),
 }
 
 impl Opened {
-    fn new(config: BrokerConfig) -> Result<Self, Failure> {
+    async fn new(config: BrokerConfig) -> Result<Self, Failure> {
         match config {
             BrokerConfig::Memory(config) => Ok(Self::Memory(Arc::new(MemoryBroker::new(config)))),
             BrokerConfig::Sqlite(directory, config) => {
                 let broker = SqliteBroker::open(directory, config);
                 let broker = broker.map_err(|error| Failure::new(Exit::Data, error))?;
                 Ok(Self::Sqlite(Arc::new(broker)))
+            }
+            BrokerConfig::Nats(address, config) => {
+                let broker = NatsBroker::connect(address, config).await;
+                let broker = broker.map_err(|error| Failure::new(exit_of(&error), error))?;
+                Ok(Self::Nats(Arc::new(broker)))
             }
         }
     }
@@ -126,15 +133,28 @@ impl Opened {
         match self {
             Self::Memory(broker) => Arc::clone(broker) as _,
             Self::Sqlite(broker) => Arc::clone(broker) as _,
+            Self::Nats(broker) => Arc::clone(broker) as _,
         }
     }
 
     /// Resolves when nothing can be stored any more.
     async fn failed(&self) -> String {
         match self {
-            Self::Memory(_) => std::future::pending().await,
+            // NATS is waited for, however long it is away.
+            Self::Memory(_) | Self::Nats(_) => std::future::pending().await,
             Self::Sqlite(broker) => broker.failed().await,
         }
+    }
+}
+
+fn exit_of(error: &nats::OpenError) -> Exit {
+    match error {
+        nats::OpenError::Unreachable { .. } => Exit::Unreachable,
+        nats::OpenError::Refused { .. } => Exit::Refused,
+        nats::OpenError::Foreign { .. }
+        | nats::OpenError::Stream { .. }
+        | nats::OpenError::Unproven { .. }
+        | _ => Exit::Data,
     }
 }
 

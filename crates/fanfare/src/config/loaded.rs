@@ -10,8 +10,10 @@ use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use fanfare::auth::Secret;
+use fanfare::bridge::Bridge;
 
 use super::access::PerIssuer;
+use super::broker::{BrokerAddress, without_secret};
 use super::environment::Environment;
 use super::{Settings, development, file, mercure};
 
@@ -293,19 +295,10 @@ fn row(setting: &Arg, winners: &BTreeMap<String, Assignment>) -> Row {
     let secret = parsed == TypeId::of::<Secret>() || parsed == TypeId::of::<PerIssuer<Secret>>();
     let value = (!values.is_empty()).then(|| match secret {
         true => "[redacted]".to_owned(),
-        false => without_password(&values.join(",")),
+        false if parsed == TypeId::of::<BrokerAddress>() || parsed == TypeId::of::<Bridge>() => {
+            without_secret(&values.join(","))
+        }
+        false => values.join(","),
     });
     Row { key, value, source }
-}
-
-/// A URL's user and password are nobody's business; what is no URL stays as it is.
-fn without_password(text: &str) -> String {
-    let shown = || {
-        let (scheme, rest) = text.split_once("://")?;
-        let authority = rest.split(['/', '?', '#']).next()?;
-        let (secret, _) = authority.rsplit_once('@')?;
-        let rest = rest.get(secret.len()..)?;
-        Some(format!("{scheme}://[redacted]{rest}"))
-    };
-    shown().unwrap_or_else(|| text.to_owned())
 }

@@ -12,6 +12,7 @@ use fanfare::origins::{OriginPattern, Origins};
 use fanfare::server::{self, Dev};
 use fanfare::web_hook::{InvalidWebHook, WebHook};
 use fanfare_broker::memory;
+use fanfare_nats as nats;
 use fanfare_sqlite as sqlite;
 
 use super::access::{Access, DialectName, PerIssuer};
@@ -79,6 +80,8 @@ pub(crate) enum BrokerConfig {
     Memory(memory::Config),
     /// With its directory.
     Sqlite(PathBuf, sqlite::Config),
+    /// With where its stream is.
+    Nats(nats::Address, nats::Config),
 }
 
 impl BrokerConfig {
@@ -88,6 +91,7 @@ impl BrokerConfig {
             BrokerAddress::Sqlite(directory) => {
                 Self::Sqlite(directory.clone(), sqlite_config(settings))
             }
+            BrokerAddress::Nats(address) => Self::Nats(address.clone(), nats_config(settings)),
         }
     }
 }
@@ -193,6 +197,18 @@ pub(crate) fn sqlite_config(settings: &Settings) -> sqlite::Config {
         OnDamage::ReadOnly => sqlite::OnDamage::ReadOnly,
         OnDamage::Refuse => sqlite::OnDamage::Refuse,
     };
+    config
+}
+
+fn nats_config(settings: &Settings) -> nats::Config {
+    let mut config = nats::Config::default();
+    config.history_count_max = settings.history_count_max as u64;
+    config.history_age_max = settings.history_age_max.0;
+    if let Some(bytes) = settings.history_bytes_max {
+        config.history_bytes_max = bytes.0 as u64;
+    }
+    config.dedupe_window = settings.dedupe_window.0;
+    config.broker_grace = settings.broker_grace.0;
     config
 }
 

@@ -10,6 +10,7 @@
     reason = "a test that fails shows where, and reads the clock where it waits"
 )]
 
+mod broker;
 mod client;
 mod faults;
 mod load;

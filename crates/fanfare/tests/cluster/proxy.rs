@@ -1,4 +1,4 @@
-//! nginx and HAProxy in front of the nodes, as `docs/deploy/several-nodes.md` shows them.
+//! nginx and HAProxy in front of the nodes, configured as `deploy/` has it.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -21,32 +21,28 @@ pub(crate) struct Proxy {
 impl Proxy {
     pub(crate) fn nginx(nodes: &[SocketAddr]) -> Self {
         let (folder, address) = (tempfile::tempdir().unwrap(), free_address().unwrap());
-        let servers: String = nodes
-            .iter()
-            .map(|node| format!("    server {node} max_fails=1 fail_timeout=1s;\n"))
-            .collect();
-        let place = folder.path().display();
-        let config = NGINX
-            .replace("{folder}", &place.to_string())
-            .replace("{address}", &address.to_string())
-            .replace("{servers}", &servers);
+        let place = folder.path().display().to_string();
+        let servers = nodes.iter().map(|node| node.to_string());
+        let config = with_servers("nginx.conf", "hub-", servers)
+            .replace("listen 80;", &format!("listen {address};"))
+            .replace("http {", &NGINX_PLACES.replace("{folder}", &place));
         fs::write(folder.path().join("nginx.conf"), config).unwrap();
         let mut command = Command::new("nginx");
-        command.args(["-p", &place.to_string(), "-e", "stderr", "-c", "nginx.conf"]);
+        let own = format!("daemon off; pid {place}/pid;");
+        command.args(["-p", &place, "-e", "stderr", "-c", "nginx.conf", "-g", &own]);
         Self::run(command, folder, address, None)
     }
 
     pub(crate) fn haproxy(nodes: &[SocketAddr]) -> Self {
         let (folder, address) = (tempfile::tempdir().unwrap(), free_address().unwrap());
         let status = free_address().unwrap();
-        let servers: String = (1..)
-            .zip(nodes)
-            .map(|(n, node)| format!("    server n{n} {node} check\n"))
-            .collect();
-        let config = HAPROXY
-            .replace("{address}", &address.to_string())
-            .replace("{status}", &status.to_string())
-            .replace("{servers}", &servers);
+        let servers = (1..).zip(nodes).map(|(n, node)| format!("n{n} {node}"));
+        let config = with_servers("haproxy.cfg", "n", servers)
+            .replace("bind :80", &format!("bind {address}"));
+        let config = format!(
+            "{config}{}",
+            HAPROXY_STATUS.replace("{status}", &status.to_string())
+        );
         let file = folder.path().join("haproxy.cfg");
         fs::write(&file, config).unwrap();
         let mut command = Command::new("haproxy");
@@ -116,57 +112,34 @@ impl Drop for Proxy {
     }
 }
 
-const NGINX: &str = "
-daemon off;
-worker_processes 1;
-pid {folder}/pid;
-error_log stderr warn;
-events { worker_connections 4096; }
-http {
-  access_log off;
+/// The configuration in `deploy/`, with these servers instead of its own, which begin with `name`.
+fn with_servers(file: &str, name: &str, servers: impl Iterator<Item = String>) -> String {
+    let path = format!("{}/../../deploy/{file}", env!("CARGO_MANIFEST_DIR"));
+    let config = fs::read_to_string(path).unwrap();
+    let begin = format!("server {name}");
+    let is_server = |line: &&str| line.trim_start().starts_with(&begin);
+    let model = config.lines().find(is_server).unwrap();
+    // What comes after the server's name and address is kept.
+    let (_, options) = model.split_once(":3000").unwrap();
+    let lines: Vec<_> = servers.map(|it| format!("server {it}{options}")).collect();
+    let servers = lines.join("\n");
+    let mut lines: Vec<_> = config.lines().collect();
+    let place = lines.iter().position(is_server).unwrap();
+    lines.retain(|line| !is_server(line));
+    lines.insert(place, &servers);
+    lines.join("\n") + "\n"
+}
+
+/// What the system's nginx writes elsewhere.
+const NGINX_PLACES: &str = "http {
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  upstream hub {
-{servers}    keepalive 32;
-  }
-  server {
-    listen {address};
-    location / {
-      proxy_pass http://hub;
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header Connection \"\";
-      proxy_buffering off;
-      proxy_read_timeout 1h;
-      proxy_next_upstream error timeout http_503;
-    }
-  }
-}
 ";
 
-const HAPROXY: &str = "
-global
-  maxconn 4096
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 1h
-  timeout server 1h
-  timeout http-keep-alive 10s
-  option redispatch
-  retries 3
-frontend in
-  bind {address}
-  default_backend hub
-backend hub
-  balance leastconn
-  option httpchk GET /readyz
-  http-check expect status 200
-  default-server inter 200ms fastinter 100ms fall 1 rise 1
-{servers}
+const HAPROXY_STATUS: &str = "
 frontend status
   bind {status}
   stats enable

@@ -1,9 +1,9 @@
 //! Nodes are replaced one after the other, under load, behind real proxies.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use fanfare_testkit::redis_server::RedisServer;
-
+use crate::broker::Broker;
 use crate::client::{Clients, Outage};
 use crate::load::Load;
 use crate::node::Node;
@@ -24,9 +24,8 @@ enum End {
     Killed,
 }
 
-fn roll(count: usize, proxy: fn(&[std::net::SocketAddr]) -> Proxy, end: End) {
-    let redis = RedisServer::start(&[]);
-    let broker = redis.url();
+fn roll(broker: &Broker, count: usize, proxy: fn(&[SocketAddr]) -> Proxy, end: End) {
+    let broker = broker.url();
     let mut nodes: Vec<_> = (0..count).map(|_| Node::start(&broker, &[])).collect();
     let addresses: Vec<_> = nodes.iter().map(|node| node.address).collect();
     let proxy = proxy(&addresses);
@@ -82,20 +81,20 @@ const BOUND: Duration = Duration::from_secs(5);
 
 #[test]
 fn two_nodes_behind_haproxy_are_replaced_and_nobody_loses_anything() {
-    roll(2, Proxy::haproxy, End::Stopped);
+    roll(&Broker::redis(), 2, Proxy::haproxy, End::Stopped);
 }
 
 #[test]
 fn three_nodes_behind_nginx_are_replaced_and_nobody_loses_anything() {
-    roll(3, Proxy::nginx, End::Stopped);
+    roll(&Broker::nats(), 3, Proxy::nginx, End::Stopped);
 }
 
 #[test]
 fn two_nodes_behind_nginx_are_killed_and_nobody_loses_anything() {
-    roll(2, Proxy::nginx, End::Killed);
+    roll(&Broker::redis(), 2, Proxy::nginx, End::Killed);
 }
 
 #[test]
 fn three_nodes_behind_haproxy_are_killed_and_nobody_loses_anything() {
-    roll(3, Proxy::haproxy, End::Killed);
+    roll(&Broker::nats(), 3, Proxy::haproxy, End::Killed);
 }

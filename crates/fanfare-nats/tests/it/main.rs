@@ -1,0 +1,4 @@
+//! The NATS broker from outside, against real servers.
+#![expect(clippy::unwrap_used, reason = "tests: what does not hold is a panic")]
+
+mod laws;
