@@ -50,7 +50,7 @@ impl Exit {
         ),
         (
             Self::Data,
-            "`serve`, `history`: the data directory or the stream is in use or cannot be used, or the history is damaged",
+            "`serve`, `history`: the data directory is in use or cannot be used, the broker's server does not fit, or the history is damaged",
         ),
         (
             Self::History,

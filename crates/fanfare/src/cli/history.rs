@@ -90,6 +90,12 @@ fn directory(loaded: &Loaded) -> Result<PathBuf, Failure> {
             Exit::Usage,
             anyhow!("a history on NATS is looked at with the tools of NATS, such as `nats stream`"),
         )),
+        BrokerAddress::Redis(_) => Err(Failure::new(
+            Exit::Usage,
+            anyhow!(
+                "these commands are for an SQLite history; name one by --broker sqlite:DIRECTORY"
+            ),
+        )),
     }
 }
 

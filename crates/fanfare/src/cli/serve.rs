@@ -13,6 +13,7 @@ use fanfare::tls::{SelfSigned, Tls};
 use fanfare_broker::{Broker, MemoryBroker};
 use fanfare_hub::{Drained, Hub};
 use fanfare_nats::{self as nats, NatsBroker};
+use fanfare_redis::{ConnectError, RedisBroker};
 use fanfare_sqlite::SqliteBroker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
@@ -51,10 +52,14 @@ async fn serve(parts: Parts) -> Result<(), Failure> {
     let address = listener.local_addr()?;
 
     let folder = match &parts.broker {
-        BrokerConfig::Memory(_) | BrokerConfig::Nats(..) => None,
+        BrokerConfig::Memory(_) | BrokerConfig::Nats(..) | BrokerConfig::Redis(..) => None,
         BrokerConfig::Sqlite(folder, _) => Some(folder.clone()),
     };
-    let opened = Opened::new(parts.broker).await?;
+    let opened = tokio::select! {
+        opened = Opened::new(parts.broker) => opened?,
+        // It may wait for a server that does not come.
+        () = signals.ending.next() => return Ok(()),
+    };
     let shown = Shown::new(parts.certificate, folder.as_deref())?;
     let mut config = parts.server;
     config.tls = shown.tls.clone();
@@ -110,6 +115,7 @@ enum Opened {
     Memory(Arc<MemoryBroker>),
     Sqlite(Arc<SqliteBroker>),
     Nats(Arc<NatsBroker>),
+    Redis(Arc<RedisBroker>),
 }
 
 impl Opened {
@@ -126,6 +132,15 @@ impl Opened {
                 let broker = broker.map_err(|error| Failure::new(exit_of(&error), error))?;
                 Ok(Self::Nats(Arc::new(broker)))
             }
+            BrokerConfig::Redis(address, config) => {
+                let broker = RedisBroker::connect(*address, config).await;
+                let broker = broker.map_err(|error| {
+                    let away = matches!(error, ConnectError::Unreachable { .. });
+                    let exit = if away { Exit::Unreachable } else { Exit::Data };
+                    Failure::new(exit, error)
+                })?;
+                Ok(Self::Redis(Arc::new(broker)))
+            }
         }
     }
 
@@ -134,14 +149,15 @@ impl Opened {
             Self::Memory(broker) => Arc::clone(broker) as _,
             Self::Sqlite(broker) => Arc::clone(broker) as _,
             Self::Nats(broker) => Arc::clone(broker) as _,
+            Self::Redis(broker) => Arc::clone(broker) as _,
         }
     }
 
     /// Resolves when nothing can be stored any more.
     async fn failed(&self) -> String {
         match self {
-            // NATS is waited for, however long it is away.
-            Self::Memory(_) | Self::Nats(_) => std::future::pending().await,
+            // A server that is away comes back.
+            Self::Memory(_) | Self::Nats(_) | Self::Redis(_) => std::future::pending().await,
             Self::Sqlite(broker) => broker.failed().await,
         }
     }

@@ -1,4 +1,5 @@
-//! Where events are kept, and how safely, as people write it: `sqlite:DIRECTORY`, `interval:100ms`.
+//! Where events are kept, and how safely, as people write it: `sqlite:DIRECTORY`,
+//! `redis://HOST:PORT`, `interval:100ms`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use fanfare_nats as nats;
+use fanfare_redis as redis;
 use fanfare_sqlite as sqlite;
 
 use super::quantity::TimeSpan;
@@ -19,6 +21,8 @@ pub(crate) enum BrokerAddress {
     Sqlite(PathBuf),
     /// In a stream of NATS JetStream.
     Nats(nats::Address),
+    /// On a server that several nodes share.
+    Redis(Box<redis::Address>),
 }
 
 impl Default for BrokerAddress {
@@ -38,6 +42,9 @@ impl FromStr for BrokerAddress {
             Some(("sqlite", "")) => Err(InvalidBroker::NoDirectory),
             Some(("sqlite", directory)) => Ok(Self::Sqlite(directory.into())),
             Some(("nats" | "tls", rest)) if rest.starts_with("//") => Ok(Self::Nats(text.parse()?)),
+            Some(("redis" | "rediss" | "valkey" | "valkeys", _)) => {
+                Ok(Self::Redis(Box::new(text.parse()?)))
+            }
             _ => Err(InvalidBroker::Unknown),
         }
     }
@@ -49,6 +56,8 @@ impl fmt::Display for BrokerAddress {
             Self::Memory => f.write_str("memory"),
             Self::Sqlite(directory) => write!(f, "sqlite:{}", directory.display()),
             Self::Nats(address) => address.fmt(f),
+            // Without the password.
+            Self::Redis(address) => write!(f, "{address}"),
         }
     }
 }
@@ -56,12 +65,14 @@ impl fmt::Display for BrokerAddress {
 /// A text that names no broker.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum InvalidBroker {
-    #[error("there are `sqlite:DIRECTORY`, `nats://HOST` and `memory`")]
+    #[error("there are `sqlite:DIRECTORY`, `redis://HOST:PORT`, `nats://HOST` and `memory`")]
     Unknown,
     #[error(
         "`sqlite:` needs the directory that the history is kept in, as in `sqlite:fanfare-data`"
     )]
     NoDirectory,
+    #[error(transparent)]
+    Redis(#[from] redis::InvalidAddress),
     #[error(transparent)]
     Nats(#[from] nats::InvalidAddress),
 }

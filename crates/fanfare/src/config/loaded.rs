@@ -281,6 +281,11 @@ fn is_flag(value: &str, table: &Command) -> bool {
     name == "config" || setting_called(name, table).is_some()
 }
 
+fn shown_broker(text: &str) -> String {
+    let address = text.parse::<BrokerAddress>();
+    address.map_or_else(|_| "[redacted]".to_owned(), |it| it.to_string())
+}
+
 fn row(setting: &Arg, winners: &BTreeMap<String, Assignment>) -> Row {
     let key = key_of(setting).to_owned();
     let (values, source) = match winners.get(&key) {
@@ -293,11 +298,12 @@ fn row(setting: &Arg, winners: &BTreeMap<String, Assignment>) -> Row {
     };
     let parsed = setting.get_value_parser().type_id();
     let secret = parsed == TypeId::of::<Secret>() || parsed == TypeId::of::<PerIssuer<Secret>>();
+    let names_broker = parsed == TypeId::of::<BrokerAddress>();
     let value = (!values.is_empty()).then(|| match secret {
         true => "[redacted]".to_owned(),
-        false if parsed == TypeId::of::<BrokerAddress>() || parsed == TypeId::of::<Bridge>() => {
-            without_secret(&values.join(","))
-        }
+        // As it shows itself: what was typed may hold a password.
+        false if names_broker => values.iter().map(|text| shown_broker(text)).collect(),
+        false if parsed == TypeId::of::<Bridge>() => without_secret(&values.join(",")),
         false => values.join(","),
     });
     Row { key, value, source }

@@ -13,6 +13,7 @@ use fanfare::server::{self, Dev};
 use fanfare::web_hook::{InvalidWebHook, WebHook};
 use fanfare_broker::memory;
 use fanfare_nats as nats;
+use fanfare_redis as redis;
 use fanfare_sqlite as sqlite;
 
 use super::access::{Access, DialectName, PerIssuer};
@@ -82,6 +83,8 @@ pub(crate) enum BrokerConfig {
     Sqlite(PathBuf, sqlite::Config),
     /// With where its stream is.
     Nats(nats::Address, nats::Config),
+    /// With its server.
+    Redis(Box<redis::Address>, redis::Config),
 }
 
 impl BrokerConfig {
@@ -92,6 +95,7 @@ impl BrokerConfig {
                 Self::Sqlite(directory.clone(), sqlite_config(settings))
             }
             BrokerAddress::Nats(address) => Self::Nats(address.clone(), nats_config(settings)),
+            BrokerAddress::Redis(address) => Self::Redis(address.clone(), redis_config(settings)),
         }
     }
 }
@@ -209,6 +213,20 @@ fn nats_config(settings: &Settings) -> nats::Config {
     }
     config.dedupe_window = settings.dedupe_window.0;
     config.broker_grace = settings.broker_grace.0;
+    config
+}
+
+fn redis_config(settings: &Settings) -> redis::Config {
+    let mut config = redis::Config::default();
+    config.history_count_max = settings.history_count_max as u64;
+    config.history_age_max = settings.history_age_max.0;
+    if let Some(bytes) = settings.history_bytes_max {
+        config.history_bytes_max = bytes.0 as u64;
+    }
+    config.dedupe_window = settings.dedupe_window.0;
+    config.broker_response_timeout = settings.broker_response_timeout.0;
+    config.broker_grace = settings.broker_grace.0;
+    config.broker_start_patience = settings.broker_start_patience.0;
     config
 }
 
