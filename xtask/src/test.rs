@@ -25,7 +25,7 @@ struct Step {
     work: fn(word: &str) -> anyhow::Result<()>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "format",
         has_tests: false,
@@ -55,6 +55,11 @@ const STEPS: [Step; 8] = [
         name: "faults",
         has_tests: true,
         work: faults,
+    },
+    Step {
+        name: "cluster",
+        has_tests: true,
+        work: cluster,
     },
     Step {
         name: "outside",
@@ -90,13 +95,14 @@ fn clippy() -> anyhow::Result<()> {
     Command::cargo(["clippy", "--package", "fanfare"])
         .arguments(OUTSIDE)
         .arguments(FAULTS)
+        .arguments(CLUSTER)
         .arguments(["--", "-D", "warnings"])
         .run()
 }
 
-/// Everything that needs no more than Rust and curl.
+/// Everything that needs no more than Rust, curl and the servers of brokers.
 fn tests(word: &str) -> anyhow::Result<()> {
-    tools::need(&[tools::CURL])?;
+    tools::need(&[tools::CURL, tools::NATS_SERVER, tools::REDIS_SERVER])?;
     Command::cargo(["test", "--workspace"])
         .arguments(Some(word).filter(|word| !word.is_empty()))
         .run()
@@ -124,6 +130,17 @@ fn faults(word: &str) -> anyhow::Result<()> {
         "SKIPPED: tests named {NEEDS_ROOT}, for file systems cannot be mounted here; they run as root"
     ));
     Ok(())
+}
+
+/// Several nodes with real brokers and proxies: restarted, killed, cut off.
+fn cluster(word: &str) -> anyhow::Result<()> {
+    tools::need(&tools::CLUSTER)?;
+    Command::cargo(["test", "--package", "fanfare"])
+        .arguments(CLUSTER)
+        .arguments(Some(word).filter(|word| !word.is_empty()))
+        // They wait more than they compute.
+        .arguments(["--", "--test-threads", "4"])
+        .run()
 }
 
 /// The tests with a browser and other programs.
@@ -170,6 +187,7 @@ fn web(word: &str) -> anyhow::Result<()> {
 /// The test binaries that need other programs; `test = false` keeps them out of `cargo test`.
 const OUTSIDE: [&str; 2] = ["--test", "outside"];
 const FAULTS: [&str; 2] = ["--test", "faults"];
+pub(crate) const CLUSTER: [&str; 2] = ["--test", "cluster"];
 
 /// Part of the names of tests that need a file system of their own, or to become somebody else.
 const NEEDS_ROOT: &str = "as_root";

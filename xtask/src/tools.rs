@@ -18,12 +18,22 @@ pub(crate) const CURL: Tool = Tool {
     package: "curl",
 };
 
+pub(crate) const NATS_SERVER: Tool = Tool {
+    program: "nats-server",
+    package: "nats-server",
+};
+
+pub(crate) const REDIS_SERVER: Tool = Tool {
+    program: "redis-server",
+    package: "redis-server",
+};
+
 const CHROMIUM: Tool = Tool {
     program: "chromium",
     package: "chromium",
 };
 
-pub(crate) const ALL: [Tool; 7] = [
+pub(crate) const ALL: [Tool; 6] = [
     CURL,
     CHROMIUM,
     Tool {
@@ -42,10 +52,6 @@ pub(crate) const ALL: [Tool; 7] = [
         program: "openssl",
         package: "openssl",
     },
-    Tool {
-        program: "redis-server",
-        package: "redis-server",
-    },
 ];
 
 /// What tests of the browser module need.
@@ -62,6 +68,24 @@ pub(crate) const WEB: [Tool; 4] = [
     Tool {
         program: "npm",
         package: "npm",
+    },
+];
+
+/// What tests of several nodes need.
+pub(crate) const CLUSTER: [Tool; 5] = [
+    NATS_SERVER,
+    REDIS_SERVER,
+    Tool {
+        program: "cc",
+        package: "gcc",
+    },
+    Tool {
+        program: "haproxy",
+        package: "haproxy",
+    },
+    Tool {
+        program: "nginx",
+        package: "nginx-light",
     },
 ];
 

@@ -13,6 +13,9 @@
 mod broker;
 mod client;
 mod faults;
+#[path = "../faults/faulty_calls.rs"]
+#[expect(dead_code, reason = "only the clock is moved here")]
+mod faulty_calls;
 mod load;
 mod node;
 mod presence;

@@ -1,4 +1,4 @@
-//! nginx and HAProxy in front of the nodes, configured as `deploy/` has it.
+//! nginx and HAProxy in front of the nodes.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -23,7 +23,7 @@ impl Proxy {
         let (folder, address) = (tempfile::tempdir().unwrap(), free_address().unwrap());
         let place = folder.path().display().to_string();
         let servers = nodes.iter().map(|node| node.to_string());
-        let config = with_servers("nginx.conf", "hub-", servers)
+        let config = with_servers(NGINX, "hub-", servers)
             .replace("listen 80;", &format!("listen {address};"))
             .replace("http {", &NGINX_PLACES.replace("{folder}", &place));
         fs::write(folder.path().join("nginx.conf"), config).unwrap();
@@ -37,8 +37,9 @@ impl Proxy {
         let (folder, address) = (tempfile::tempdir().unwrap(), free_address().unwrap());
         let status = free_address().unwrap();
         let servers = (1..).zip(nodes).map(|(n, node)| format!("n{n} {node}"));
-        let config = with_servers("haproxy.cfg", "n", servers)
-            .replace("bind :80", &format!("bind {address}"));
+        let config = with_servers(HAPROXY, "n", servers)
+            .replace("bind :80", &format!("bind {address}"))
+            .replace("maxconn 40000", "maxconn 2000");
         let config = format!(
             "{config}{}",
             HAPROXY_STATUS.replace("{status}", &status.to_string())
@@ -112,10 +113,11 @@ impl Drop for Proxy {
     }
 }
 
-/// The configuration in `deploy/`, with these servers instead of its own, which begin with `name`.
-fn with_servers(file: &str, name: &str, servers: impl Iterator<Item = String>) -> String {
-    let path = format!("{}/../../deploy/{file}", env!("CARGO_MANIFEST_DIR"));
-    let config = fs::read_to_string(path).unwrap();
+const NGINX: &str = include_str!("nginx.conf");
+const HAPROXY: &str = include_str!("haproxy.cfg");
+
+/// A configuration with these servers instead of its own, which begin with `name`.
+fn with_servers(config: &str, name: &str, servers: impl Iterator<Item = String>) -> String {
     let begin = format!("server {name}");
     let is_server = |line: &&str| line.trim_start().starts_with(&begin);
     let model = config.lines().find(is_server).unwrap();
