@@ -103,6 +103,10 @@ fn listen(
             Err(_) => break,
         }
         let text = line.trim_end();
+        // The last chunk: a proxy keeps the connection.
+        if text == "0" {
+            break;
+        }
         // The first of a stream; the advice to come back has words after its colon.
         if text == ":" && !was_served {
             was_served = true;
