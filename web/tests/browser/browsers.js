@@ -29,7 +29,7 @@ export function launch(name, options = {}) {
       browser: "chrome",
       executablePath: "/usr/bin/chromium",
       args: [...FLAGS, `--host-resolver-rules=MAP ${FAR_NAME} 127.0.0.1`],
-      protocolTimeout: 180000,
+      protocolTimeout: 90000,
       // Tabs that are put away are to be kept, as they are for people.
       ignoreDefaultArgs: ["--disable-back-forward-cache", "--headless"],
     });
@@ -40,7 +40,7 @@ export function launch(name, options = {}) {
     executablePath: "/usr/bin/firefox-esr",
     headless: true,
     extraPrefsFirefox: { "network.dns.localDomains": FAR_NAME, "dom.security.https_first": false },
-    protocolTimeout: 180000,
+    protocolTimeout: 90000,
   });
 }
 
