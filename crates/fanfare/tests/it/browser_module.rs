@@ -6,13 +6,12 @@ use fanfare::origins::Origins;
 
 use crate::fixture::{HUB, get, serve, serve_hub};
 
-const MODULE: &str = include_str!("../../../../web/fanfare.js");
-
 #[tokio::test]
 async fn module_is_served_with_its_type_and_asked_for_again_each_time() {
     let server = serve(|_| {}).await;
     let answer = server.get("/fanfare.js").await;
-    assert_eq!((answer.status, answer.body.as_str()), (200, MODULE));
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains("\nexport class Fanfare "));
     let javascript = "text/javascript; charset=utf-8";
     assert_eq!(answer.field("content-type"), Some(javascript));
     assert_eq!(answer.field("cache-control"), Some("no-cache"));
