@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { BROWSERS, launch, until } from "./browsers.js";
-import { fixtures } from "./fixtures.js";
 import { Hub } from "./hub.js";
 import { allSee, open } from "./pages.js";
 
@@ -76,19 +75,23 @@ describe("chromium", { skip: !BROWSERS.includes("chromium") }, () => {
     const tabs = await open(3, browser, at, { topics, share: "leader" });
     const [leader, ...others] = tabs;
     // It does nothing else until the others have noticed, however long that takes them.
-    let release;
-    const server = await fixtures({ "/wait": (_, answer) => (release = () => answer.end()) });
-    const busy = leader.page.evaluate((url) => {
-      const request = new XMLHttpRequest();
-      request.open("GET", url, false);
-      request.send();
-    }, `${server.url}/wait?origin=*`);
-    await until("it waits", () => release);
+    const busy = leader.page.evaluate(() => {
+      let request;
+      do {
+        request = new XMLHttpRequest();
+        request.open("GET", "/events?topic=release&poll=1", false);
+        request.send();
+      } while (!request.responseText.includes("data"));
+    });
+    await subscribers(2);
     await hub.publish("meanwhile", { topic });
     for (const seen of await allSee(others, "meanwhile")) assert.deepEqual(seen, ["meanwhile"]);
-    release();
-    await busy;
-    server.close();
+    let released = false;
+    busy.finally(() => (released = true));
+    await until("it goes on", async () => {
+      await hub.publish("now", { topic: "release" });
+      return released;
+    });
     await hub.publish("after", { topic });
     for (const seen of await allSee(tabs, "after")) assert.deepEqual(seen, ["meanwhile", "after"]);
     await subscribers(1);
