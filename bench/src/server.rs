@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ impl Program {
 pub(crate) struct Server {
     child: Child,
     /// Where it runs, and keeps its history; on the disk that the program is on.
-    _folder: TempDir,
+    folder: TempDir,
     /// Kept open: a server that cannot write to it would notice.
     stdout: BufReader<ChildStdout>,
     /// `127.0.0.1:PORT`
@@ -81,19 +82,25 @@ impl Server {
         let stdout = child.stdout.take().context("the server has no stdout")?;
         let mut server = Self {
             child,
-            _folder: folder,
+            folder,
             stdout: BufReader::new(stdout),
             authority: String::new(),
         };
         let mut line = String::new();
         while server.stdout.read_line(&mut line)? > 0 {
-            if let Some((_, authority)) = line.trim_end().split_once(" is ready on http://") {
+            if let Some((_, url)) = line.trim_end().split_once(" is ready on ") {
+                let (_, authority) = url.split_once("://").context("it is ready on a URL")?;
                 authority.clone_into(&mut server.authority);
                 return Ok(server);
             }
             line.clear();
         }
         bail!("{} ended before it was ready", path.display());
+    }
+
+    /// Where it runs.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where the load goes.

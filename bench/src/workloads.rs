@@ -9,6 +9,7 @@ mod many_topics;
 mod reconnect_storm;
 mod selectors;
 mod ticker;
+mod transports;
 
 use std::fmt;
 use std::time::Duration;
@@ -33,10 +34,11 @@ pub(crate) enum Workload {
     Selectors,
     Durable,
     History,
+    Transports,
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Ticker,
         Self::Burst,
         Self::ManyTopics,
@@ -47,6 +49,7 @@ impl Workload {
         Self::Selectors,
         Self::Durable,
         Self::History,
+        Self::Transports,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Workload {
             Self::Selectors => "selectors",
             Self::Durable => "durable",
             Self::History => "history",
+            Self::Transports => "transports",
         }
     }
 
@@ -76,6 +80,7 @@ impl Workload {
             Self::Selectors => "1,000 distinct selectors, private events, presence on",
             Self::Durable => "1 to 1,000 publishers that wait until their events are stored",
             Self::History => "a million stored events: start, memory, replay, a storm of resumes",
+            Self::Transports => "1,000 subscribers over HTTP/1.1 and HTTP/2, plain and over TLS",
         }
     }
 
@@ -93,6 +98,7 @@ impl Workload {
                 Self::Selectors => selectors::run(run, figures)?,
                 Self::Durable => durable::run(run, figures)?,
                 Self::History => history::run(run, figures)?,
+                Self::Transports => transports::run(run, figures)?,
             }
         }
         Ok(())
@@ -107,7 +113,7 @@ impl Workload {
             Self::Idle => idle::verdicts(figures),
             Self::Crowd => crowd::verdicts(figures),
             Self::ReconnectStorm => reconnect_storm::verdicts(figures),
-            Self::H2 => Vec::new(),
+            Self::H2 | Self::Transports => Vec::new(),
             Self::Selectors => selectors::verdicts(figures),
             Self::Durable => durable::verdicts(figures),
             Self::History => history::verdicts(figures),

@@ -91,6 +91,10 @@ fn clippy() -> anyhow::Result<()> {
         .arguments(OUTSIDE)
         .arguments(FAULTS)
         .arguments(["--", "-D", "warnings"])
+        .run()?;
+    // What the documentation links to is there, and is public.
+    Command::cargo(["doc", "--workspace", "--no-deps"])
+        .variable("RUSTDOCFLAGS", "-Dwarnings")
         .run()
 }
 

@@ -359,6 +359,7 @@ impl Admission {
             next: self.start.next,
             first,
             gap: self.start.gap,
+            tells_live: self.subscription.tells_live,
             ends_at: self.subscription.ends_at,
             guest: self.subscription.guest.map(Box::new),
         };

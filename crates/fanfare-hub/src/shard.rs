@@ -32,7 +32,7 @@ use crate::run::{Rest, Run};
 use crate::sink::Sink;
 use crate::subscription::Heartbeat;
 use crate::wheel::{Clock, Key, Tick, Wheel};
-use lifetime::heartbeat_event;
+use lifetime::{heartbeat_event, live_event};
 use resume::join;
 
 /// A shard's subscribers and its place in the ring.
@@ -68,6 +68,7 @@ pub(crate) struct Shard<S> {
     heartbeat: Frame,
     /// The same for those who want it as an event.
     heartbeat_event: Frame,
+    live_event: Frame,
     /// The last slice that a lagging subscriber read; in a storm the next one wants the same.
     storm: Storm,
     records: Vec<Record>,
@@ -110,6 +111,8 @@ struct Lag {
     waits_at: Tick,
     /// It ends when `rest` is written.
     ending: Option<Ended>,
+    /// It is told when it is live.
+    tells_live: bool,
     /// What it reads history by, kept until it is live.
     filter: Option<Arc<Filter>>,
     /// The slice of history that it waits for, if it does.
@@ -151,6 +154,8 @@ pub(crate) struct Attach {
     /// What is written before anything else, in its form.
     pub(crate) first: Bytes,
     pub(crate) gap: Option<Gap>,
+    /// It is told when it is first live.
+    pub(crate) tells_live: bool,
     pub(crate) ends_at: Option<Instant>,
     pub(crate) guest: Option<Box<Guest>>,
 }
@@ -221,6 +226,7 @@ impl<S: Sink> Shard<S> {
             drain: None,
             heartbeat: Frame::wrap(HEARTBEAT),
             heartbeat_event,
+            live_event: live_event(),
             storm: Storm::default(),
             records: Vec::new(),
             touched: Vec::new(),
@@ -239,7 +245,8 @@ impl<S: Sink> Shard<S> {
             Heartbeat::Comment => attach.first,
             Heartbeat::Event => join(&attach.first, self.heartbeat_event.bytes(form)),
         };
-        let lag = Lag::new(Rest::begin(first, attach.next), self.now);
+        let mut lag = Lag::new(Rest::begin(first, attach.next), self.now);
+        lag.tells_live = attach.tells_live;
         let subscriber = Subscriber {
             sink,
             lag: Some(Box::new(lag)),
@@ -511,6 +518,7 @@ impl Lag {
             window_at: now,
             waits_at: now,
             ending: None,
+            tells_live: false,
             filter: None,
             reading: None,
         }

@@ -24,6 +24,9 @@ pub struct Subscription {
     pub gap_signal: GapSignal,
     /// What fills silence. Default: [`Heartbeat::Comment`].
     pub heartbeat: Heartbeat,
+    /// Whether it is told, by one event of type `fanfare-live`, when it first has everything that
+    /// there is (SRV-15). Default: no.
+    pub tells_live: bool,
     /// When it must be closed at the latest, for instance because its token ends.
     pub ends_at: Option<Instant>,
     /// Its entry in the application's book; kept as long as the subscriber is there.
@@ -41,6 +44,7 @@ impl Subscription {
             last_event_id: None,
             gap_signal: GapSignal::Event,
             heartbeat: Heartbeat::Comment,
+            tells_live: false,
             ends_at: None,
             guest: None,
         }

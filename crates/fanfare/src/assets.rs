@@ -22,7 +22,7 @@ pub(crate) async fn module(request: HeaderMap) -> Response<Body> {
     let known = asked.any(|field| field.to_str().is_ok_and(|field| names(field, tag)));
     let mut answer = match known {
         true => with_body(StatusCode::NOT_MODIFIED, JAVASCRIPT, ""),
-        false => with_body(StatusCode::OK, JAVASCRIPT, MODULE),
+        false => with_body(StatusCode::OK, JAVASCRIPT, MODULE.as_str()),
     };
     let headers = answer.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -42,11 +42,33 @@ fn names(field: &str, tag: &str) -> bool {
     tags.any(|it| it == "*" || it.strip_prefix("W/").unwrap_or(it) == tag)
 }
 
-const MODULE: &str = include_str!("../../../web/fanfare.js");
+/// The module as pages get it: a third of its bytes are comments, which only its readers need.
+static MODULE: LazyLock<String> = LazyLock::new(|| format!("{ORIGIN}{}", without_comments(SOURCE)));
+
+/// The lines of `source` that are not wholly comment or blank, as they are. What a line has after
+/// its code stays.
+fn without_comments(source: &str) -> String {
+    let mut in_comment = false;
+    let code = source.split_inclusive('\n').filter(|line| {
+        let line = line.trim();
+        let begins = line.starts_with("/*");
+        let is_code = !in_comment && !begins && !line.starts_with("//") && !line.is_empty();
+        in_comment = (in_comment || begins) && !line.ends_with("*/");
+        is_code
+    });
+    code.collect()
+}
+
+const SOURCE: &str = include_str!("../../../web/fanfare.js");
+const ORIGIN: &str =
+    "// Fanfare's browser module without its comments; with them: npm, fanfare-hub\n";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 static TAG: LazyLock<String> = LazyLock::new(|| {
-    let digest = Sha256::digest(MODULE);
+    let digest = Sha256::digest(MODULE.as_bytes());
     let short = digest.iter().take(12).map(|byte| format!("{byte:02x}"));
     format!("\"{}\"", short.collect::<String>())
 });
+
+#[cfg(test)]
+mod tests;

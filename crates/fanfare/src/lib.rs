@@ -23,6 +23,7 @@ mod greeting;
 mod interest;
 mod journal;
 mod last_event_id;
+mod poll;
 mod presence;
 mod subscribe;
 

@@ -58,6 +58,8 @@ struct Bench {
     ring: Ring,
     now: Instant,
     offset: u64,
+    /// Whether who is attached wants to be told when it is live.
+    tells_live: bool,
 }
 
 impl Bench {
@@ -77,6 +79,7 @@ impl Bench {
             ring: Ring::new(1 << 20, 1000, 1, 1),
             now,
             offset: 0,
+            tells_live: false,
         }
     }
 
@@ -108,6 +111,7 @@ impl Bench {
             next,
             first,
             gap: None,
+            tells_live: self.tells_live,
             ends_at,
             guest: None,
         };
@@ -251,6 +255,47 @@ fn srv_06_heartbeat_comes_after_silence_only() {
     assert!(text(&peer).ends_with("2\r\n:\n\r\n"));
     let beats = bench.shard.counters.heartbeats_total.read();
     assert_eq!(beats, 1);
+}
+
+const LIVE: &str = "event: fanfare-live\ndata: {}\n\n";
+
+#[test]
+fn srv_15_live_is_told_once_after_all_that_was_missed() {
+    let mut bench = Bench::new(Config::default());
+    bench.tells_live = true;
+    bench.publish("missed");
+    bench.turn();
+    let (key, peer) = bench.attach_at(1, None);
+    // Some of it, and no more.
+    peer.borrow_mut().room = Some(20);
+    bench.turn();
+    assert!(!text(&peer).contains(LIVE));
+    bench.publish("meanwhile");
+    peer.borrow_mut().room = None;
+    bench.shard.writable(key);
+    bench.turn();
+    bench.publish("new");
+    bench.turn();
+    // It falls behind once more; that it is live again is nothing that it asked about.
+    peer.borrow_mut().room = Some(10);
+    bench.publish("stalled");
+    bench.turn();
+    peer.borrow_mut().room = None;
+    bench.shard.writable(key);
+    bench.turn();
+    let got = text(&peer);
+    let places = ["missed", "meanwhile", LIVE, "new", "stalled"].map(|it| got.find(it).unwrap());
+    assert!(places.is_sorted(), "{got}");
+    assert_eq!(got.matches(LIVE).count(), 1);
+}
+
+#[test]
+fn srv_15_live_is_told_at_once_if_nothing_was_missed() {
+    let mut bench = Bench::new(Config::default());
+    bench.tells_live = true;
+    let (_, peer) = bench.attach();
+    bench.turn();
+    assert!(text(&peer).ends_with(&format!("{LIVE}\r\n")));
 }
 
 #[test]

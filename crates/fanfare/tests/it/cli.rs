@@ -254,6 +254,8 @@ fn publish_sends_a_form() {
         "x-1",
         "--retry",
         "5",
+        "--expires",
+        "60",
         "--private",
     ]);
     assert_eq!(
@@ -283,7 +285,7 @@ fn publish_sends_a_form() {
     }
     assert_eq!(
         body,
-        "topic=a+b&data=c%26d&type=t&id=x-1&retry=5&private=on"
+        "topic=a+b&data=c%26d&type=t&id=x-1&retry=5&expires=60&private=on"
     );
 }
 
