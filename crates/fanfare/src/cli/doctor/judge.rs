@@ -416,7 +416,8 @@ impl Bench {
         if idle.heartbeats > 0 && end.silence <= idle.silence_max * 3 / 2 {
             let what = format!(
                 "ended when it was {age} old, {silence} after a heartbeat: something bounds the \
-                 time of a whole answer, or a time-out is no longer than the hub's `heartbeat`"
+                 time of a whole answer (so do the hub's `lifetime-max`, and a token's end), or a \
+                 time-out is no longer than the hub's `heartbeat`"
             );
             let mut finding = self.fail(NAME, what, Fault::EndsByAge);
             finding.change.extend(changes(Fault::TimesOut, self.proxy));
