@@ -25,7 +25,7 @@ struct Step {
     work: fn(word: &str) -> anyhow::Result<()>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "format",
         has_tests: false,
@@ -55,6 +55,11 @@ const STEPS: [Step; 8] = [
         name: "faults",
         has_tests: true,
         work: faults,
+    },
+    Step {
+        name: "proxies",
+        has_tests: true,
+        work: proxies,
     },
     Step {
         name: "outside",
@@ -90,6 +95,7 @@ fn clippy() -> anyhow::Result<()> {
     Command::cargo(["clippy", "--package", "fanfare"])
         .arguments(OUTSIDE)
         .arguments(FAULTS)
+        .arguments(PROXIES)
         .arguments(["--", "-D", "warnings"])
         .run()?;
     // What the documentation links to is there, and is public.
@@ -128,6 +134,17 @@ fn faults(word: &str) -> anyhow::Result<()> {
         "SKIPPED: tests named {NEEDS_ROOT}, for file systems cannot be mounted here; they run as root"
     ));
     Ok(())
+}
+
+/// The real program behind nginx, HAProxy and Caddy.
+fn proxies(word: &str) -> anyhow::Result<()> {
+    tools::need(&tools::PROXIES)?;
+    Command::cargo(["test", "--package", "fanfare"])
+        .arguments(PROXIES)
+        .arguments(Some(word).filter(|word| !word.is_empty()))
+        // They wait for time-outs and heartbeats more than they work.
+        .arguments(["--", "--test-threads=8"])
+        .run()
 }
 
 /// The tests with a browser and other programs.
@@ -174,6 +191,7 @@ fn web(word: &str) -> anyhow::Result<()> {
 /// The test binaries that need other programs; `test = false` keeps them out of `cargo test`.
 const OUTSIDE: [&str; 2] = ["--test", "outside"];
 const FAULTS: [&str; 2] = ["--test", "faults"];
+const PROXIES: [&str; 2] = ["--test", "proxies"];
 
 /// Part of the names of tests that need a file system of their own, or to become somebody else.
 const NEEDS_ROOT: &str = "as_root";

@@ -61,6 +61,23 @@ pub(crate) const WEB: [Tool; 4] = [
     },
 ];
 
+/// What the tests behind proxies need.
+pub(crate) const PROXIES: [Tool; 4] = [
+    CURL,
+    Tool {
+        program: "nginx",
+        package: "nginx",
+    },
+    Tool {
+        program: "haproxy",
+        package: "haproxy",
+    },
+    Tool {
+        program: "caddy",
+        package: "caddy",
+    },
+];
+
 /// What the tests of faults need, as root.
 pub(crate) const FAULTS: [Tool; 3] = [
     Tool {

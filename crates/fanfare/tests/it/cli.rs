@@ -21,6 +21,7 @@ fn help_and_version_end_well_on_stdout() {
         "subscribe",
         "token",
         "bench",
+        "doctor",
         "check-config",
         "healthcheck",
     ] {
