@@ -104,9 +104,10 @@ fn clippy() -> anyhow::Result<()> {
         .run()
 }
 
-/// Everything that needs no more than Rust and curl.
+/// Everything that needs no more than Rust, curl and two servers.
 fn tests(word: &str) -> anyhow::Result<()> {
     tools::need(&[tools::CURL])?;
+    tools::need(&tools::SERVERS)?;
     Command::cargo(["test", "--workspace"])
         .arguments(Some(word).filter(|word| !word.is_empty()))
         .run()

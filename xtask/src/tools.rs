@@ -44,6 +44,18 @@ pub(crate) const ALL: [Tool; 6] = [
     },
 ];
 
+/// What tests of the examples need.
+pub(crate) const SERVERS: [Tool; 2] = [
+    Tool {
+        program: "redis-server",
+        package: "redis-server",
+    },
+    Tool {
+        program: "nginx",
+        package: "nginx",
+    },
+];
+
 /// What tests of the browser module need.
 pub(crate) const WEB: [Tool; 4] = [
     CHROMIUM,
