@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -100,14 +100,35 @@ impl Program {
         (peer.read_head().await, peer)
     }
 
-    /// Ends it as Ctrl-C does, and waits until it has ended.
+    /// Does to it what Ctrl-C does, unless it has ended.
+    pub fn press_ctrl_c(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+    }
+
+    /// Whether it has ended.
     ///
     /// # Panics
     ///
-    /// When it has ended before.
+    /// When the system cannot tell.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Ends it by Ctrl-C, and waits until it has ended.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end within [`DEADLINE`] of its last line.
     pub fn interrupt(mut self) -> ExitStatus {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
-        self.child.wait().unwrap()
+        self.press_ctrl_c();
+        loop {
+            match self.lines.recv_timeout(DEADLINE) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end"),
+                // Its output has ended.
+                Err(RecvTimeoutError::Disconnected) => return self.child.wait().unwrap(),
+            }
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use fanfare_broker::{MemoryBroker, Publication, Selector, Selectors, Topic, memo
 use fanfare_hub::{Config, Hub, Subscription};
 use fanfare_wire::{Event, EventId, EventType};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
@@ -57,14 +58,26 @@ async fn main() -> anyhow::Result<()> {
         .route("/", get(Html(include_str!("../page.html"))))
         .route("/feed", get(feed))
         .with_state(hub.clone());
+    let mut ctrl_c = signal(SignalKind::interrupt())?;
+    let again = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await?;
     println!("dashboard-feed is on http://{}/", listener.local_addr()?);
     let stopped = async move {
-        let _ = tokio::signal::ctrl_c().await;
+        ctrl_c.recv().await;
         hub.drain(Duration::from_secs(1)).await;
     };
     let serve = axum::serve(listener, routes).with_graceful_shutdown(stopped);
-    Ok(serve.await?)
+    tokio::select! {
+        served = serve => served?,
+        // Whoever does not read would be waited for.
+        () = twice(again) => {}
+    }
+    Ok(())
+}
+
+async fn twice(mut signal: Signal) {
+    signal.recv().await;
+    signal.recv().await;
 }
 
 /// Publishes a quote each time for as long as the hub takes them, also those that a busy machine

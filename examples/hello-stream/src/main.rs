@@ -21,6 +21,7 @@ use clap::Parser;
 use fanfare_wire::{Event, EventId, Retry};
 use futures_util::{StreamExt, stream};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -59,14 +60,26 @@ async fn main() -> anyhow::Result<()> {
         .route("/", get("Hello! The stream is at /stream.\n"))
         .route("/stream", get(stream_hello).options(preflight))
         .with_state(hello);
+    let mut ctrl_c = signal(SignalKind::interrupt())?;
+    let again = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await?;
     println!("hello-stream is on http://{}/", listener.local_addr()?);
     let stopped = async move {
-        let _ = tokio::signal::ctrl_c().await;
+        ctrl_c.recv().await;
         stop.cancel();
     };
     let serve = axum::serve(listener, app).with_graceful_shutdown(stopped);
-    Ok(serve.await?)
+    tokio::select! {
+        served = serve => served?,
+        // Whoever does not read would be waited for.
+        () = twice(again) => {}
+    }
+    Ok(())
+}
+
+async fn twice(mut signal: Signal) {
+    signal.recv().await;
+    signal.recv().await;
 }
 
 async fn stream_hello(State(hello): State<Hello>, headers: HeaderMap) -> impl IntoResponse {

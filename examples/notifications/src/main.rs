@@ -25,6 +25,7 @@ use fanfare_wire::{Event, EventId, EventType, Retry};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::notice::{EVERYBODY, Notice, topic_of};
@@ -57,6 +58,8 @@ async fn main() -> anyhow::Result<()> {
     let mut config = Config::default();
     config.heartbeat = Duration::from_secs(args.heartbeat_s);
     let hub = Hub::start(Arc::new(MemoryBroker::default()), config).await?;
+    let mut ctrl_c = signal(SignalKind::interrupt())?;
+    let again = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await?;
     println!("notifications is on http://{}/", listener.local_addr()?);
 
@@ -76,11 +79,21 @@ async fn main() -> anyhow::Result<()> {
         .route("/broadcast", post(broadcast))
         .with_state(app);
     let stopped = async move {
-        let _ = tokio::signal::ctrl_c().await;
+        ctrl_c.recv().await;
         hub.drain(Duration::from_secs(1)).await;
     };
     let serve = axum::serve(listener, routes).with_graceful_shutdown(stopped);
-    Ok(serve.await?)
+    tokio::select! {
+        served = serve => served?,
+        // Whoever does not read would be waited for.
+        () = twice(again) => {}
+    }
+    Ok(())
+}
+
+async fn twice(mut signal: Signal) {
+    signal.recv().await;
+    signal.recv().await;
 }
 
 #[derive(Deserialize)]

@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::time::Duration;
+
 use fanfare_testkit::program::Program;
 use fanfare_testkit::raw_http::RawPeer;
+use tokio::net::TcpStream;
+use tokio::time::interval;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_notifications");
 
@@ -20,10 +24,11 @@ async fn page(example: &Program, query: &str, user: &str) -> RawPeer {
 
 /// The next event, without its id.
 async fn next(page: &mut RawPeer) -> String {
-    let event = page.read_chunk().await;
-    let (type_line, rest) = event.split_at(event.find("id: ").unwrap());
-    let (_, data) = rest.split_once('\n').unwrap();
-    format!("{type_line}{data}")
+    let event = page.read_until("\n\n").await;
+    // What comes before is the frame of a chunk, which may hold more than one event.
+    let event = event.rsplit("\r\n").next().unwrap();
+    let lines = event.split_inclusive('\n');
+    lines.filter(|line| !line.starts_with("id: ")).collect()
 }
 
 #[tokio::test]
@@ -110,6 +115,29 @@ async fn silence_is_filled_and_ctrl_c_ends_the_streams_in_order() {
     assert!(example.interrupt().success());
     let rest = alice.read_to_end().await;
     assert!(rest.ends_with("0\r\n\r\n"), "{rest:?}");
+}
+
+#[tokio::test]
+async fn a_second_ctrl_c_waits_for_nobody() {
+    let mut example = Program::start(PROGRAM, &[]);
+    let mut hanging = RawPeer::connect(example.address()).await;
+    let begun =
+        "POST /broadcast HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+    hanging.send(begun).await;
+    // It waits for the body.
+    hanging.read_until("100 Continue\r\n\r\n").await;
+    example.press_ctrl_c();
+    while TcpStream::connect(example.address()).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    // Two presses in quick succession may count as one.
+    let mut presses = interval(Duration::from_millis(50));
+    while !example.has_ended() {
+        presses.tick().await;
+        example.press_ctrl_c();
+    }
+    assert!(example.interrupt().success());
+    assert_eq!(hanging.read_to_end().await, "");
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use clap::Parser;
 use fanfare_wire::{Event, Retry};
 use futures_util::{StreamExt, stream};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 
@@ -58,14 +59,26 @@ async fn main() -> anyhow::Result<()> {
         .route("/", get(Html(include_str!("../page.html"))))
         .route("/sse", get(sse))
         .with_state(numbers);
+    let mut ctrl_c = signal(SignalKind::interrupt())?;
+    let again = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await?;
     println!("random-number is on http://{}/", listener.local_addr()?);
     let stopped = async move {
-        let _ = tokio::signal::ctrl_c().await;
+        ctrl_c.recv().await;
         stop.cancel();
     };
     let serve = axum::serve(listener, app).with_graceful_shutdown(stopped);
-    Ok(serve.await?)
+    tokio::select! {
+        served = serve => served?,
+        // Whoever does not read would be waited for.
+        () = twice(again) => {}
+    }
+    Ok(())
+}
+
+async fn twice(mut signal: Signal) {
+    signal.recv().await;
+    signal.recv().await;
 }
 
 async fn sse(State(numbers): State<Numbers>) -> impl IntoResponse {
