@@ -94,8 +94,9 @@ impl Crowd {
         };
         for publisher in 0..crowd.config.publishers {
             let token = Token(crowd.subscribers.len() + publisher);
-            let mut publisher = Publisher::connect(crowd.target.address)?;
-            register(&crowd.poll, &mut publisher.socket, token)?;
+            let tls = crowd.target.tls.as_ref();
+            let mut publisher = Publisher::connect(crowd.target.address, tls)?;
+            register(&crowd.poll, publisher.socket_mut(), token)?;
             crowd.publishers.push(publisher);
         }
         crowd.open_all(progress)?;
@@ -214,7 +215,12 @@ impl Crowd {
         }
         if let Some(subscriber) = self.subscribers.get_mut(index) {
             let request = self.target.subscribe(&topic, subscriber.last_event_id());
-            let socket = subscriber.connect(self.target.address, source, request)?;
+            let socket = subscriber.connect(
+                self.target.address,
+                source,
+                self.target.tls.as_ref(),
+                request,
+            )?;
             register(&self.poll, socket, Token(index))?;
             self.dialled += 1;
             self.opening += 1;
@@ -260,7 +266,8 @@ impl Crowd {
         let Some(connection) = self.publishers.get_mut(publisher) else {
             return Ok(());
         };
-        if let Some(socket) = connection.reconnect_if_ended(self.target.address)? {
+        let (address, tls) = (self.target.address, self.target.tls.as_ref());
+        if let Some(socket) = connection.reconnect_if_ended(address, tls)? {
             register(
                 &self.poll,
                 socket,
