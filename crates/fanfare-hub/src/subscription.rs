@@ -1,5 +1,6 @@
 //! What a subscriber asks for and may see.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fanfare_broker::{ReadError, Selectors};
@@ -29,6 +30,8 @@ pub struct Subscription {
     pub tells_live: bool,
     /// When it must be closed at the latest, for instance because its token ends.
     pub ends_at: Option<Instant>,
+    /// Where it is, for whoever asks who is connected; a socket knows by itself. Default: unknown.
+    pub address: Option<SocketAddr>,
     /// Its entry in the application's book; kept as long as the subscriber is there.
     pub guest: Option<Guest>,
 }
@@ -46,6 +49,7 @@ impl Subscription {
             heartbeat: Heartbeat::Comment,
             tells_live: false,
             ends_at: None,
+            address: None,
             guest: None,
         }
     }

@@ -34,16 +34,17 @@ mod draft;
 mod namespace;
 mod publish;
 
+mod admin;
 mod assets;
 mod authority;
 mod cors;
+mod dashboard;
 mod error;
 mod expires;
 mod form;
 mod health;
 mod metadata;
 mod metrics;
-mod page;
 mod protocol_string;
 mod revocations;
 mod site;

@@ -230,6 +230,7 @@ impl Server {
             subscription.grant = union(&subscription.grant, &granted);
             subscription.ends_at = grant.expires_at.and_then(instant_of);
         }
+        subscription.address = parts.extensions.get::<Peer>().map(|peer| peer.0);
         subscription.hidden = self.presence.hidden_from(dialect);
         let presented = Presented::of(&parts.headers, form, dialect)?;
         subscription.last_event_id.clone_from(&presented.id);

@@ -700,6 +700,69 @@ fn an_event_that_has_expired_is_not_replayed_from_history() {
 }
 
 #[test]
+fn a_survey_says_who_is_behind_since_when_and_why() {
+    let mut bench = Bench::new(Config::default());
+    let (key, peer) = bench.attach();
+    bench.pass(SECOND * 5);
+    bench.attach();
+    peer.borrow_mut().room = Some(10);
+    for _ in 0..3 {
+        bench.publish("x");
+        bench.turn();
+    }
+    bench.now += SECOND * 2;
+    let found = bench.shard.survey(0, 10, bench.now);
+    assert_eq!(found.next, None);
+    let [behind, live] = &found.subscribers[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!((behind.age, live.age), (SECOND * 7, SECOND * 2));
+    assert!(live.lag.is_none() && live.number > behind.number);
+    let lag = behind.lag.unwrap();
+    assert_eq!(
+        (lag.behind, lag.waits_for, lag.stuck),
+        (2, "sink", SECOND * 2)
+    );
+    assert!(lag.held_bytes > 0);
+
+    peer.borrow_mut().room = None;
+    bench.shard.writable(key);
+    bench.turn();
+    let found = bench.shard.survey(0, 10, bench.now);
+    assert!(found.subscribers.iter().all(|it| it.lag.is_none()));
+}
+
+#[test]
+fn a_survey_goes_on_where_its_page_ended() {
+    let mut bench = Bench::new(Config::default());
+    let keys: Vec<Key> = (0..5).map(|_| bench.attach().0).collect();
+    bench.shard.cut(keys[1]);
+    let (mut numbers, mut from) = (Vec::new(), Some(0));
+    while let Some(place) = from {
+        let found = bench.shard.survey(place, 2, bench.now);
+        assert!(found.subscribers.len() <= 2);
+        numbers.extend(found.subscribers.iter().map(|it| it.number));
+        from = found.next;
+    }
+    let expected = [0, 2, 3, 4].map(|nth: usize| keys[nth].generation);
+    assert_eq!(numbers, expected);
+}
+
+#[test]
+fn only_a_turn_that_wrote_to_somebody_says_since_when_it_waited() {
+    let mut bench = Bench::new(Config::default());
+    let came = bench.now;
+    bench.ring.arrived(came);
+    bench.publish("x");
+    assert_eq!(bench.turn().since, None, "nobody is there");
+    bench.attach();
+    bench.ring.arrived(came);
+    bench.publish("x");
+    assert_eq!(bench.turn().since, Some(came));
+    assert_eq!(bench.turn().since, None);
+}
+
+#[test]
 fn an_idle_subscriber_is_small() {
     assert!(size_of::<Subscriber<crate::sink::Outlet>>() <= 56);
 }

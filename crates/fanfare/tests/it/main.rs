@@ -6,6 +6,7 @@
 )]
 
 mod access_tokens;
+mod admin;
 mod authorization;
 mod bad_peers;
 mod bad_requests;
@@ -16,6 +17,7 @@ mod cli;
 mod client;
 mod config;
 mod cross_origin;
+mod dashboard;
 mod dialects;
 mod draining;
 mod expiring;
