@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod command;
+mod deploy;
 mod test;
 mod tidy;
 mod tools;
@@ -20,7 +21,7 @@ use command::Command;
 enum Task {
     /// Run everything that CI runs, cheapest first
     Test {
-        /// A step (format, tidy, clippy, tests, conformance, outside), or a part of the names of tests to run
+        /// A step (format, tidy, deploy, clippy, tests, conformance, faults, outside, web), or a part of the names of tests to run
         word: Option<String>,
     },
     /// Hold the tree against its own rules

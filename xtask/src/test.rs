@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{Command, say};
-use crate::{tidy, tools};
+use crate::{deploy, tidy, tools};
 
 /// Runs every step; with `word` the step of that name, or else the tests whose names contain it.
 pub(crate) fn run(word: Option<&str>) -> anyhow::Result<()> {
@@ -25,7 +25,7 @@ struct Step {
     work: fn(word: &str) -> anyhow::Result<()>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "format",
         has_tests: false,
@@ -35,6 +35,11 @@ const STEPS: [Step; 8] = [
         name: "tidy",
         has_tests: false,
         work: |_| tidy::run(),
+    },
+    Step {
+        name: "deploy",
+        has_tests: false,
+        work: |_| deploy::check(),
     },
     Step {
         name: "clippy",

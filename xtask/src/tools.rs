@@ -77,6 +77,18 @@ pub(crate) const FAULTS: [Tool; 3] = [
     },
 ];
 
+/// What the check of the files in `deploy/` needs, besides packages of Python.
+pub(crate) const DEPLOY: [Tool; 2] = [
+    Tool {
+        program: "pip3",
+        package: "python3-pip",
+    },
+    Tool {
+        program: "systemd-analyze",
+        package: "systemd",
+    },
+];
+
 /// Makes sure that `tools` are there.
 ///
 /// # Errors

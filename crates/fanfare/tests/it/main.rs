@@ -16,6 +16,7 @@ mod cli;
 mod client;
 mod config;
 mod cross_origin;
+mod deploy;
 mod dialects;
 mod draining;
 mod expiring;
