@@ -23,7 +23,7 @@ const CHROMIUM: Tool = Tool {
     package: "chromium",
 };
 
-pub(crate) const ALL: [Tool; 6] = [
+pub(crate) const ALL: [Tool; 7] = [
     CURL,
     CHROMIUM,
     Tool {
@@ -41,6 +41,10 @@ pub(crate) const ALL: [Tool; 6] = [
     Tool {
         program: "openssl",
         package: "openssl",
+    },
+    Tool {
+        program: "redis-server",
+        package: "redis-server",
     },
 ];
 

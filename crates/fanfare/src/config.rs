@@ -10,6 +10,7 @@ use clap::{ArgAction, ValueEnum};
 use fanfare::auth::Secret;
 use fanfare::server;
 use fanfare_broker::memory;
+use fanfare_redis as redis;
 use fanfare_sqlite as sqlite;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -78,9 +79,11 @@ pub(crate) struct Settings {
     #[arg(hide_possible_values = true)]
     pub(crate) dev: bool,
 
-    /// Where events are kept: `sqlite:DIRECTORY`, made when it is missing, or `memory`
+    /// Where events are kept: `sqlite:DIRECTORY`, `redis://HOST:PORT`, or `memory`
     ///
-    /// One hub for each directory, on a local disk. `memory` survives nothing.
+    /// `sqlite`: one hub for each directory, made when it is missing, on a local disk. `redis`, or
+    /// `rediss` with TLS: any number of hubs that are one, on a Redis or Valkey.
+    /// `memory` survives nothing.
     #[arg(long, value_name = "BROKER", help_heading = GENERAL)]
     #[arg(default_value_t = BrokerAddress::default())]
     pub(crate) broker: BrokerAddress,
@@ -201,7 +204,7 @@ pub(crate) struct Settings {
     #[arg(default_value_t = memory::Config::default().history_count_max)]
     pub(crate) history_count_max: usize,
 
-    /// How old an event may become in an SQLite history; 0: no limit
+    /// How old an event may become; 0: no limit; not in memory
     #[arg(long, value_name = "TIME", help_heading = HISTORY)]
     #[arg(visible_alias = "history-max-age")]
     #[arg(default_value_t = TimeSpan(sqlite::Config::default().history_age_max))]
@@ -229,6 +232,21 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME", help_heading = HISTORY)]
     #[arg(default_value_t = TimeSpan(memory::Config::default().dedupe_window))]
     pub(crate) dedupe_window: TimeSpan,
+
+    /// How long a broker's server may take to answer; past it a publish gets 504
+    #[arg(long, value_name = "TIME", help_heading = HISTORY)]
+    #[arg(default_value_t = TimeSpan(redis::Config::default().broker_response_timeout))]
+    pub(crate) broker_response_timeout: TimeSpan,
+
+    /// How long a broker's server may be away before `/readyz` turns red
+    #[arg(long, value_name = "TIME", help_heading = HISTORY)]
+    #[arg(default_value_t = TimeSpan(redis::Config::default().broker_grace))]
+    pub(crate) broker_grace: TimeSpan,
+
+    /// How long a start waits for a broker's server
+    #[arg(long, value_name = "TIME", help_heading = HISTORY)]
+    #[arg(default_value_t = TimeSpan(redis::Config::default().broker_start_patience))]
+    pub(crate) broker_start_patience: TimeSpan,
 
     /// Idempotency keys that the memory broker remembers; past it new ones get 503
     #[arg(long, value_name = "COUNT", help_heading = HISTORY)]

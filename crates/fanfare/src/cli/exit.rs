@@ -38,7 +38,7 @@ impl Exit {
         (Self::Address, "`serve`: the address cannot be listened on"),
         (
             Self::Unreachable,
-            "`publish`, `subscribe`, `token inspect`: the hub cannot be reached",
+            "`publish`, `subscribe`, `token inspect`: the hub cannot be reached; `serve`: the broker's server cannot",
         ),
         (Self::Refused, "`publish`, `subscribe`: the hub refused"),
         (
@@ -47,7 +47,7 @@ impl Exit {
         ),
         (
             Self::Data,
-            "`serve`, `history`: the data directory is in use or cannot be used, or the history is damaged",
+            "`serve`, `history`: the data directory is in use or cannot be used, the broker's server does not fit, or the history is damaged",
         ),
         (
             Self::History,

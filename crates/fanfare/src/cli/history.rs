@@ -86,6 +86,12 @@ fn directory(loaded: &Loaded) -> Result<PathBuf, Failure> {
                  --broker sqlite:DIRECTORY"
             ),
         )),
+        BrokerAddress::Redis(_) => Err(Failure::new(
+            Exit::Usage,
+            anyhow!(
+                "these commands are for an SQLite history; name one by --broker sqlite:DIRECTORY"
+            ),
+        )),
     }
 }
 

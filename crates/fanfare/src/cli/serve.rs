@@ -12,6 +12,7 @@ use fanfare::server::{self, Dev};
 use fanfare::tls::{SelfSigned, Tls};
 use fanfare_broker::{Broker, MemoryBroker};
 use fanfare_hub::{Drained, Hub};
+use fanfare_redis::{ConnectError, RedisBroker};
 use fanfare_sqlite::SqliteBroker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
@@ -50,10 +51,14 @@ async fn serve(parts: Parts) -> Result<(), Failure> {
     let address = listener.local_addr()?;
 
     let folder = match &parts.broker {
-        BrokerConfig::Memory(_) => None,
+        BrokerConfig::Memory(_) | BrokerConfig::Redis(..) => None,
         BrokerConfig::Sqlite(folder, _) => Some(folder.clone()),
     };
-    let opened = Opened::new(parts.broker)?;
+    let opened = tokio::select! {
+        opened = Opened::new(parts.broker) => opened?,
+        // It may wait for a server that does not come.
+        () = signals.ending.next() => return Ok(()),
+    };
     let shown = Shown::new(parts.certificate, folder.as_deref())?;
     let mut config = parts.server;
     config.tls = shown.tls.clone();
@@ -108,16 +113,26 @@ async fn until_drained(
 enum Opened {
     Memory(Arc<MemoryBroker>),
     Sqlite(Arc<SqliteBroker>),
+    Redis(Arc<RedisBroker>),
 }
 
 impl Opened {
-    fn new(config: BrokerConfig) -> Result<Self, Failure> {
+    async fn new(config: BrokerConfig) -> Result<Self, Failure> {
         match config {
             BrokerConfig::Memory(config) => Ok(Self::Memory(Arc::new(MemoryBroker::new(config)))),
             BrokerConfig::Sqlite(directory, config) => {
                 let broker = SqliteBroker::open(directory, config);
                 let broker = broker.map_err(|error| Failure::new(Exit::Data, error))?;
                 Ok(Self::Sqlite(Arc::new(broker)))
+            }
+            BrokerConfig::Redis(address, config) => {
+                let broker = RedisBroker::connect(*address, config).await;
+                let broker = broker.map_err(|error| {
+                    let away = matches!(error, ConnectError::Unreachable { .. });
+                    let exit = if away { Exit::Unreachable } else { Exit::Data };
+                    Failure::new(exit, error)
+                })?;
+                Ok(Self::Redis(Arc::new(broker)))
             }
         }
     }
@@ -126,13 +141,15 @@ impl Opened {
         match self {
             Self::Memory(broker) => Arc::clone(broker) as _,
             Self::Sqlite(broker) => Arc::clone(broker) as _,
+            Self::Redis(broker) => Arc::clone(broker) as _,
         }
     }
 
     /// Resolves when nothing can be stored any more.
     async fn failed(&self) -> String {
         match self {
-            Self::Memory(_) => std::future::pending().await,
+            // A server that is away comes back.
+            Self::Memory(_) | Self::Redis(_) => std::future::pending().await,
             Self::Sqlite(broker) => broker.failed().await,
         }
     }

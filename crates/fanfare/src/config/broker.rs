@@ -1,10 +1,12 @@
-//! Where events are kept, and how safely, as people write it: `sqlite:DIRECTORY`, `interval:100ms`.
+//! Where events are kept, and how safely, as people write it: `sqlite:DIRECTORY`,
+//! `redis://HOST:PORT`, `interval:100ms`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use fanfare_redis as redis;
 use fanfare_sqlite as sqlite;
 
 use super::quantity::TimeSpan;
@@ -16,6 +18,8 @@ pub(crate) enum BrokerAddress {
     Memory,
     /// In a database in this directory.
     Sqlite(PathBuf),
+    /// On a server that several nodes share.
+    Redis(Box<redis::Address>),
 }
 
 impl Default for BrokerAddress {
@@ -34,6 +38,9 @@ impl FromStr for BrokerAddress {
             None if text == "sqlite" => Ok(Self::default()),
             Some(("sqlite", "")) => Err(InvalidBroker::NoDirectory),
             Some(("sqlite", directory)) => Ok(Self::Sqlite(directory.into())),
+            Some(("redis" | "rediss" | "valkey" | "valkeys", _)) => {
+                Ok(Self::Redis(Box::new(text.parse()?)))
+            }
             _ => Err(InvalidBroker::Unknown),
         }
     }
@@ -44,19 +51,23 @@ impl fmt::Display for BrokerAddress {
         match self {
             Self::Memory => f.write_str("memory"),
             Self::Sqlite(directory) => write!(f, "sqlite:{}", directory.display()),
+            // Without the password.
+            Self::Redis(address) => write!(f, "{address}"),
         }
     }
 }
 
 /// A text that names no broker.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum InvalidBroker {
-    #[error("there are `sqlite:DIRECTORY` and `memory`")]
+    #[error("there are `sqlite:DIRECTORY`, `redis://HOST:PORT` and `memory`")]
     Unknown,
     #[error(
         "`sqlite:` needs the directory that the history is kept in, as in `sqlite:fanfare-data`"
     )]
     NoDirectory,
+    #[error(transparent)]
+    Redis(#[from] redis::InvalidAddress),
 }
 
 /// What a stored event survives.

@@ -12,6 +12,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use fanfare::auth::Secret;
 
 use super::access::PerIssuer;
+use super::broker::BrokerAddress;
 use super::environment::Environment;
 use super::{Settings, development, file, mercure};
 
@@ -279,6 +280,11 @@ fn is_flag(value: &str, table: &Command) -> bool {
     name == "config" || setting_called(name, table).is_some()
 }
 
+fn shown_broker(text: &str) -> String {
+    let address = text.parse::<BrokerAddress>();
+    address.map_or_else(|_| "[redacted]".to_owned(), |it| it.to_string())
+}
+
 fn row(setting: &Arg, winners: &BTreeMap<String, Assignment>) -> Row {
     let key = key_of(setting).to_owned();
     let (values, source) = match winners.get(&key) {
@@ -291,8 +297,11 @@ fn row(setting: &Arg, winners: &BTreeMap<String, Assignment>) -> Row {
     };
     let parsed = setting.get_value_parser().type_id();
     let secret = parsed == TypeId::of::<Secret>() || parsed == TypeId::of::<PerIssuer<Secret>>();
+    let names_broker = parsed == TypeId::of::<BrokerAddress>();
     let value = (!values.is_empty()).then(|| match secret {
         true => "[redacted]".to_owned(),
+        // As it shows itself: what was typed may hold a password.
+        false if names_broker => values.iter().map(|text| shown_broker(text)).collect(),
         false => values.join(","),
     });
     Row { key, value, source }

@@ -11,6 +11,7 @@ use fanfare::origins::{OriginPattern, Origins};
 use fanfare::server::{self, Dev};
 use fanfare::web_hook::{InvalidWebHook, WebHook};
 use fanfare_broker::memory;
+use fanfare_redis as redis;
 use fanfare_sqlite as sqlite;
 
 use super::access::{Access, DialectName, PerIssuer};
@@ -78,6 +79,8 @@ pub(crate) enum BrokerConfig {
     Memory(memory::Config),
     /// With its directory.
     Sqlite(PathBuf, sqlite::Config),
+    /// With its server.
+    Redis(Box<redis::Address>, redis::Config),
 }
 
 impl BrokerConfig {
@@ -87,6 +90,7 @@ impl BrokerConfig {
             BrokerAddress::Sqlite(directory) => {
                 Self::Sqlite(directory.clone(), sqlite_config(settings))
             }
+            BrokerAddress::Redis(address) => Self::Redis(address.clone(), redis_config(settings)),
         }
     }
 }
@@ -186,6 +190,20 @@ pub(crate) fn sqlite_config(settings: &Settings) -> sqlite::Config {
         OnDamage::ReadOnly => sqlite::OnDamage::ReadOnly,
         OnDamage::Refuse => sqlite::OnDamage::Refuse,
     };
+    config
+}
+
+fn redis_config(settings: &Settings) -> redis::Config {
+    let mut config = redis::Config::default();
+    config.history_count_max = settings.history_count_max as u64;
+    config.history_age_max = settings.history_age_max.0;
+    if let Some(bytes) = settings.history_bytes_max {
+        config.history_bytes_max = bytes.0 as u64;
+    }
+    config.dedupe_window = settings.dedupe_window.0;
+    config.broker_response_timeout = settings.broker_response_timeout.0;
+    config.broker_grace = settings.broker_grace.0;
+    config.broker_start_patience = settings.broker_start_patience.0;
     config
 }
 

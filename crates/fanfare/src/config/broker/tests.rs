@@ -7,6 +7,7 @@ fn brokers_are_read_as_they_are_shown() {
         "sqlite:data",
         "sqlite:/var/lib/fanfare",
         "sqlite:a:b",
+        "redis://127.0.0.1:6379?hub=main&ack=server&fence=run_id",
     ] {
         assert_eq!(text.parse::<BrokerAddress>().unwrap().to_string(), text);
     }
@@ -19,6 +20,9 @@ fn brokers_are_read_as_they_are_shown() {
             "{bad}"
         );
     }
+    let secret: BrokerAddress = "rediss://:hunter2@host/3?ack=fsync".parse().unwrap();
+    let expected = "rediss://:[redacted]@host:6379/3?hub=main&ack=fsync&fence=run_id";
+    assert_eq!(secret.to_string(), expected);
     let nowhere = "sqlite:".parse::<BrokerAddress>();
     assert_eq!(nowhere, Err(InvalidBroker::NoDirectory));
 }
