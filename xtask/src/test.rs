@@ -134,6 +134,8 @@ fn faults(word: &str) -> anyhow::Result<()> {
 /// The tests with a browser and other programs.
 fn outside(word: &str) -> anyhow::Result<()> {
     tools::need(&tools::ALL)?;
+    // The demo's, which is not to be waited for inside a test.
+    Command::cargo(["build", "--package", "fanfare"]).run()?;
     let mut tests = Command::cargo(["test", "--package", "fanfare"])
         .arguments(OUTSIDE)
         .arguments(Some(word).filter(|word| !word.is_empty()));

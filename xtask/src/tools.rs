@@ -23,9 +23,19 @@ const CHROMIUM: Tool = Tool {
     package: "chromium",
 };
 
-pub(crate) const ALL: [Tool; 7] = [
+const REDIS: Tool = Tool {
+    program: "redis-server",
+    package: "redis-server",
+};
+
+pub(crate) const ALL: [Tool; 8] = [
     CURL,
     CHROMIUM,
+    REDIS,
+    Tool {
+        program: "nginx",
+        package: "nginx",
+    },
     Tool {
         program: "chromedriver",
         package: "chromium-driver",
@@ -41,10 +51,6 @@ pub(crate) const ALL: [Tool; 7] = [
     Tool {
         program: "openssl",
         package: "openssl",
-    },
-    Tool {
-        program: "redis-server",
-        package: "redis-server",
     },
 ];
 
@@ -92,6 +98,9 @@ pub(crate) const DEPLOY: [Tool; 2] = [
         package: "systemd",
     },
 ];
+
+/// What the demo needs; nginx is welcome.
+pub(crate) const DEMO: [Tool; 1] = [REDIS];
 
 /// Makes sure that `tools` are there.
 ///
@@ -146,7 +155,8 @@ pub(crate) fn can_mount() -> anyhow::Result<bool> {
     Ok(can)
 }
 
-fn is_found(program: &str) -> bool {
+/// Whether `program` is on the path.
+pub(crate) fn is_found(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

@@ -8,7 +8,12 @@ use crate::program::{fanfare_with, setting};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Those that start a hub.
-const FILES: [&str; 2] = ["deploy/Dockerfile", "deploy/fanfare.service"];
+const FILES: [&str; 4] = [
+    "deploy/Dockerfile",
+    "deploy/compose.redis.yaml",
+    "deploy/fanfare.service",
+    "deploy/kubernetes.yaml",
+];
 
 /// Variables of other commands than `serve`.
 const OF_COMMANDS: [&str; 2] = ["FANFARE_KEY", "FANFARE_URL"];
