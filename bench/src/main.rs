@@ -3,6 +3,7 @@
 //!
 //! Servers run pinned to core 0, the load on core 1. `BENCHMARKING.md` says why it is fair.
 
+mod broker;
 mod figures;
 mod server;
 mod workloads;

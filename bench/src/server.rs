@@ -115,13 +115,7 @@ impl Server {
     ///
     /// Threads that have ended are not in it; the servers keep theirs.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let mut nanos = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let stat = fs::read_to_string(task?.path().join("schedstat"))?;
-            let ran = stat.split(' ').next().unwrap_or_default();
-            nanos += ran.parse::<u64>().context("schedstat begins with a time")?;
-        }
-        Ok(Duration::from_nanos(nanos))
+        cpu_of(self.child.id())
     }
 
     /// The memory that the server allocated: the anonymous part of its PSS.
@@ -156,6 +150,17 @@ impl Server {
         });
         Ok(samples.sum())
     }
+}
+
+/// The time that the threads of a process have run, to the nanosecond.
+pub(crate) fn cpu_of(process: u32) -> anyhow::Result<Duration> {
+    let mut nanos = 0;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let stat = fs::read_to_string(task?.path().join("schedstat"))?;
+        let ran = stat.split(' ').next().unwrap_or_default();
+        nanos += ran.parse::<u64>().context("schedstat begins with a time")?;
+    }
+    Ok(Duration::from_nanos(nanos))
 }
 
 /// A folder on the disk that the programs are on, gone with the value.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{Command, say};
-use crate::{tidy, tools};
+use crate::{deploy, tidy, tools};
 
 /// Runs every step; with `word` the step of that name, or else the tests whose names contain it.
 pub(crate) fn run(word: Option<&str>) -> anyhow::Result<()> {
@@ -35,6 +35,11 @@ const STEPS: [Step; 9] = [
         name: "tidy",
         has_tests: false,
         work: |_| tidy::run(),
+    },
+    Step {
+        name: "deploy",
+        has_tests: false,
+        work: |_| deploy::check(),
     },
     Step {
         name: "clippy",
@@ -151,6 +156,8 @@ fn proxies(word: &str) -> anyhow::Result<()> {
 /// The tests with a browser and other programs.
 fn outside(word: &str) -> anyhow::Result<()> {
     tools::need(&tools::ALL)?;
+    // The demo's, which is not to be waited for inside a test.
+    Command::cargo(["build", "--package", "fanfare"]).run()?;
     let mut tests = Command::cargo(["test", "--package", "fanfare"])
         .arguments(OUTSIDE)
         .arguments(Some(word).filter(|word| !word.is_empty()));

@@ -23,9 +23,19 @@ const CHROMIUM: Tool = Tool {
     package: "chromium",
 };
 
-pub(crate) const ALL: [Tool; 7] = [
+const REDIS: Tool = Tool {
+    program: "redis-server",
+    package: "redis-server",
+};
+
+pub(crate) const ALL: [Tool; 8] = [
     CURL,
     CHROMIUM,
+    REDIS,
+    Tool {
+        program: "nginx",
+        package: "nginx",
+    },
     Tool {
         program: "chromedriver",
         package: "chromium-driver",
@@ -41,10 +51,6 @@ pub(crate) const ALL: [Tool; 7] = [
     Tool {
         program: "openssl",
         package: "openssl",
-    },
-    Tool {
-        program: "redis-server",
-        package: "redis-server",
     },
 ];
 
@@ -110,6 +116,21 @@ pub(crate) const FAULTS: [Tool; 3] = [
     },
 ];
 
+/// What the check of the files in `deploy/` needs, besides packages of Python.
+pub(crate) const DEPLOY: [Tool; 2] = [
+    Tool {
+        program: "pip3",
+        package: "python3-pip",
+    },
+    Tool {
+        program: "systemd-analyze",
+        package: "systemd",
+    },
+];
+
+/// What the demo needs; nginx is welcome.
+pub(crate) const DEMO: [Tool; 1] = [REDIS];
+
 /// Makes sure that `tools` are there.
 ///
 /// # Errors
@@ -163,7 +184,8 @@ pub(crate) fn can_mount() -> anyhow::Result<bool> {
     Ok(can)
 }
 
-fn is_found(program: &str) -> bool {
+/// Whether `program` is on the path.
+pub(crate) fn is_found(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

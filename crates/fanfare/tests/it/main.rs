@@ -18,6 +18,7 @@ mod client;
 mod config;
 mod cross_origin;
 mod dashboard;
+mod deploy;
 mod dialects;
 mod draining;
 mod expiring;
