@@ -25,7 +25,7 @@ struct Step {
     work: fn(word: &str) -> anyhow::Result<()>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: &[Step] = &[
     Step {
         name: "format",
         has_tests: false,
