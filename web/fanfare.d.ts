@@ -41,6 +41,14 @@ export interface FanfareOptions {
    */
   heartbeat?: boolean;
   /**
+   * What reads the stream: `fetch` sees answers and every type of event, and can send a token in a header;
+   * `eventsource` is the browser's own, which sees only types that have a listener, begins with the next event until it
+   * has seen one, and sends a token in the URL. Default: `fetch`.
+   */
+  transport?: "fetch" | "eventsource";
+  /** After how many ms hidden a tab gives up its connection; visible again, it goes on from its place. Default: never. */
+  pauseWhenHidden?: number;
+  /**
    * How long to wait after a lost connection, in ms: `min` until the hub has said something else, and up to `max`
    * more, at random, after failures. Default: 1,000 and 30,000.
    */
@@ -71,6 +79,7 @@ export interface FanfareEventMap {
   message: MessageEvent<string>;
   error: CustomEvent<Lost>;
   gap: CustomEvent<Gap>;
+  /** All that was missed has come, and what comes from here on is new. Told anew after a connection was lost. */
   live: Event;
   end: CustomEvent<End>;
 }
@@ -100,6 +109,8 @@ export class Fanfare extends EventTarget {
   readonly lastEventId: string;
   /** How this tab gets its events now; `none` while it is put away or closed. */
   readonly role: "worker" | "leader" | "follower" | "direct" | "none";
+  /** What reads the stream now; `poll` where something on the way holds answers back until they are whole. */
+  readonly transport: "fetch" | "eventsource" | "poll";
 
   /** No event comes from here on. The connection ends with the last tab that uses it. */
   close(): void;
@@ -108,6 +119,13 @@ export class Fanfare extends EventTarget {
    * are new begin at that place. Fulfilled once they are listened to.
    */
   setTopics(topics: readonly string[]): Promise<void>;
+  /**
+   * Every event of any type, and every gap, in their order, from the first turn on; until the source is closed or
+   * `signal` is aborted.
+   *
+   * @throws {DOMException} `QuotaExceededError`: more than 100,000 events wait to be taken
+   */
+  events(options?: { signal?: AbortSignal }): AsyncGenerator<MessageEvent<string> | CustomEvent<Gap>, void, void>;
 
   onopen: ((this: this, event: Event) => unknown) | null;
   onmessage: ((this: this, event: MessageEvent<string>) => unknown) | null;

@@ -12,7 +12,7 @@
  */
 
 /** Owners and tabs of different versions never meet: it is a part of every key. */
-const VERSION = 1;
+const VERSION = 2;
 const BEAT = 2000;
 /** Beats without an answer before a tab counts as asleep. */
 const BEATS_MAX = 5;
@@ -20,13 +20,24 @@ const BEATS_MAX = 5;
 const SILENT_TICKS_MAX = 6;
 const HELLO_TIMEOUT = 3000;
 const TOKEN_TIMEOUT = 10000;
-const HEAD_TIMEOUT = 10000;
+/** Until the first byte of an answer: a hub sends some at once. */
+const FIRST_BYTE_TIMEOUT = 5000;
+/** Connections in a row without one before answers are asked for in pieces. */
+const HELD_BACK_MAX = 2;
+/** An `EventSource` that has not come back by itself by then is replaced. */
+const REPLACED_AFTER = 30000;
 /** Until a heartbeat says how often they come. */
 const SILENCE = 45000;
 const STABLE_AFTER = 10000;
 const TIMER_MAX = 2 ** 31 - 1;
 const LOG_ENTRIES_MAX = 512;
 const LOG_CHARACTERS_MAX = 1 << 18;
+const EVENT_STREAM = "text/event-stream";
+/** Why a connection was broken off. */
+const SILENT = "silent";
+/** What a source tells on its own account. */
+const OWN_TYPES = ["open", "error", "gap", "live", "end"];
+const EVENTS_WAITING_MAX = 100000;
 const CONNECTING = 0;
 const OPEN = 1;
 const CLOSED = 2;
@@ -106,16 +117,24 @@ class Stream {
   /** Connections in a row that were not good. */
   #failures = 0;
   #refusals = 0;
+  /** Connections in a row that brought nothing in time: something holds answers back until they are whole. */
+  #heldBack = 0;
   #token;
   #offline = false;
   /** Whether the next connection is made at once, in silence. */
   #again = false;
+  /** Of the connection that there is: what ends it, since when it is open, and whether it brought anything. */
   #abort;
+  #openedAt;
+  #brought;
   #skipWait;
   #heardAt = 0;
   #silence = SILENCE;
   #watchdog;
   #renewal;
+  /** An `EventSource` shows no types but these. */
+  #types = new Set(["message", "fanfare-gap", "fanfare-heartbeat", "fanfare-live"]);
+  #source;
 
   constructor(spec, cursor, on) {
     this.#spec = spec;
@@ -124,11 +143,23 @@ class Stream {
     this.#run();
   }
 
+  get transport() {
+    return this.#heldBack < HELD_BACK_MAX ? this.#spec.transport : "poll";
+  }
+
   close() {
     this.state = CLOSED;
     clearTimeout(this.#renewal);
     this.#abort?.abort();
     this.#skipWait?.();
+  }
+
+  /** Events of `types` are wanted, too. */
+  listen(types) {
+    for (const type of types) {
+      this.#types.add(type);
+      this.#source?.addEventListener(type, this.#hand);
+    }
   }
 
   /** The network or the page is back, or the network is gone. */
@@ -163,9 +194,8 @@ class Stream {
         this.close();
         return this.#on.end(ended);
       }
-      this.state = CONNECTING;
       const retryIn = this.#wait(ended);
-      this.#on.lost({ status: ended.status, retryIn });
+      if (!ended.isPiece) this.#lose({ status: ended.status, retryIn });
       await new Promise((resolve) => {
         this.#skipWait = resolve;
         setTimeout(resolve, retryIn);
@@ -188,67 +218,61 @@ class Stream {
   /** One connection from its begin to its end; says how it ended. */
   async #connect() {
     this.#again = false;
-    const abort = (this.#abort = new AbortController());
-    let openedAt;
-    let good = false;
-    let silent = false;
-    const cut = () => {
-      silent = true;
-      abort.abort();
-    };
-    this.#hear(cut, HEAD_TIMEOUT);
+    this.#openedAt = undefined;
+    this.#brought = { bytes: false, events: false };
+    const { signal } = (this.#abort = new AbortController());
     try {
-      const headers = { Accept: "text/event-stream" };
-      if (this.#spec.token && !(await this.#authorize(headers))) {
-        return { status: 401, reason: "unauthorized" };
-      }
-      abort.signal.throwIfAborted();
-      const response = await fetch(this.#target(), {
-        headers,
-        credentials: this.#spec.withCredentials ? "include" : "same-origin",
-        cache: "no-store",
-        signal: abort.signal,
-      });
-      const refusal = this.#judge(response);
-      if (refusal) return refusal;
-      openedAt = Date.now();
-      this.#refusals = 0;
-      this.cursor ||= response.headers.get("last-event-id") ?? "";
-      this.state = OPEN;
-      this.#on.open();
-      const decoder = new Decoder(this.cursor);
-      const utf8 = new TextDecoder();
-      const body = response.body.getReader();
-      for (;;) {
-        this.#hear(cut, this.#silence);
-        const { value, done } = await body.read();
-        if (done || abort.signal.aborted) break;
-        const entries = decoder.feed(utf8.decode(value, { stream: true }));
-        this.#retry = decoder.retry ?? this.#retry;
-        if (entries.length === 0) continue;
-        good = true;
-        this.cursor = decoder.id;
-        this.#learnSilence(entries);
-        this.#on.batch(entries);
-      }
+      if (this.#spec.token && !(await this.#authorize())) return { status: 401, reason: "unauthorized" };
+      signal.throwIfAborted();
+      this.#hear(this.transport === "poll" ? SILENCE : FIRST_BYTE_TIMEOUT);
+      const ended = await (this.#spec.transport === "fetch" ? this.#read(signal) : this.#listen(signal));
+      if (ended) return ended;
     } catch {
       // Why the network failed is never told to a page.
     } finally {
       clearTimeout(this.#watchdog);
-      abort.abort();
-      const lasted = openedAt === undefined ? -1 : Date.now() - openedAt;
-      good = lasted >= STABLE_AFTER || (good && (lasted >= 1000 || !(this.#retry < 500)));
-      if (good) this.#failures = 0;
-      else if (!this.#again) this.#failures += 1;
+      this.#abort.abort();
+      this.#judgeConnection();
     }
-    return { silent: silent && openedAt !== undefined };
+    return { silent: signal.reason === SILENT && this.#openedAt !== undefined };
+  }
+
+  #judgeConnection() {
+    const { bytes, events } = this.#brought;
+    const lasted = this.#openedAt === undefined ? -1 : Date.now() - this.#openedAt;
+    const good = lasted >= STABLE_AFTER || (events && (lasted >= 1000 || !(this.#retry < 500)));
+    if (good) this.#failures = 0;
+    else if (!this.#again) this.#failures += 1;
+    if (this.transport === "poll") return;
+    this.#heldBack = !bytes && this.#abort.signal.reason === SILENT ? this.#heldBack + 1 : 0;
   }
 
   /** Something came; the next must within `limit`. */
-  #hear(cut, limit) {
+  #hear(limit) {
     this.#heardAt = Date.now();
     clearTimeout(this.#watchdog);
-    if (this.#spec.heartbeat && limit <= TIMER_MAX) this.#watchdog = setTimeout(cut, limit);
+    const abort = this.#abort;
+    if (this.#spec.heartbeat && limit <= TIMER_MAX) this.#watchdog = setTimeout(() => abort.abort(SILENT), limit);
+  }
+
+  #open() {
+    this.#openedAt = Date.now();
+    this.#refusals = 0;
+    this.state = OPEN;
+    this.#on.open();
+  }
+
+  #lose(why) {
+    this.state = CONNECTING;
+    this.#on.lost(why);
+  }
+
+  #take(entries) {
+    if (entries.length === 0) return;
+    this.#brought.events = true;
+    this.cursor = entries.at(-1)[2];
+    this.#learnSilence(entries);
+    this.#on.batch(entries);
   }
 
   #learnSilence(entries) {
@@ -260,9 +284,74 @@ class Stream {
     }
   }
 
+  #ask(how) {
+    return fetch(this.#target(), {
+      ...how,
+      headers: { Accept: EVENT_STREAM, ...how.headers },
+      credentials: this.#spec.withCredentials ? "include" : "same-origin",
+      cache: "no-store",
+    });
+  }
+
+  async #read(signal) {
+    const response = await this.#ask({ signal, headers: this.#token && { Authorization: `Bearer ${this.#token}` } });
+    const refusal = this.#judge(response);
+    if (refusal) return refusal;
+    this.cursor ||= response.headers.get("last-event-id") ?? "";
+    this.#open();
+    const decoder = new Decoder(this.cursor);
+    const utf8 = new TextDecoder();
+    const body = response.body.getReader();
+    for (;;) {
+      const { value, done } = await body.read();
+      if (signal.aborted) return undefined;
+      if (done) return { isPiece: this.transport === "poll" };
+      this.#brought.bytes = true;
+      this.#hear(this.#silence);
+      const entries = decoder.feed(utf8.decode(value, { stream: true }));
+      this.#retry = decoder.retry ?? this.#retry;
+      this.#take(entries);
+    }
+  }
+
+  /** The browser's own way: it comes back by itself, and where it does not, it never says why. */
+  async #listen(signal) {
+    const source = (this.#source = new EventSource(this.#target(), { withCredentials: this.#spec.withCredentials }));
+    this.listen(this.#types);
+    const ended = new Promise((resolve) => {
+      signal.addEventListener("abort", () => resolve());
+      // A server's events of these two types come the same way; they have data.
+      source.onopen = ({ data }) => {
+        if (data !== undefined) return;
+        this.#brought.bytes = true;
+        this.#hear(this.#silence);
+        this.#open();
+      };
+      source.onerror = ({ data }) => {
+        if (data !== undefined) return;
+        this.#hear(REPLACED_AFTER);
+        if (source.readyState === CLOSED) resolve(this.#whyClosed());
+        else if (this.transport !== "poll") this.#lose({});
+      };
+    });
+    return ended.finally(() => source.close());
+  }
+
+  #hand = ({ type, data, lastEventId }) => {
+    this.#hear(this.#silence);
+    this.#take([[type, data, lastEventId]]);
+  };
+
+  async #whyClosed() {
+    const response = await this.#ask({ method: "HEAD", signal: AbortSignal.timeout(FIRST_BYTE_TIMEOUT) });
+    return this.#judge(response) ?? { silent: true };
+  }
+
   #target() {
     const url = new URL(this.#spec.url);
     if (this.cursor) url.searchParams.set(cursorName(url), this.cursor);
+    if (this.transport === "poll") url.searchParams.set("poll", "1");
+    if (this.#token && this.#spec.transport !== "fetch") url.searchParams.set("authorization", this.#token);
     return url.href;
   }
 
@@ -270,7 +359,7 @@ class Stream {
   #judge(response) {
     const { status } = response;
     const type = (response.headers.get("content-type") ?? "").split(";")[0].trim().toLowerCase();
-    if (status === 200 && type === "text/event-stream") return undefined;
+    if (status === 200 && type === EVENT_STREAM) return undefined;
     if (status === 204) return { status, reason: "closed" };
     if (status >= 500 || [408, 425, 429].includes(status)) {
       const field = response.headers.get("retry-after");
@@ -283,12 +372,11 @@ class Stream {
     return { status, reason: "unauthorized" };
   }
 
-  /** Adds a token that was made for this connection; false if it is the one that was just refused. */
-  async #authorize(headers) {
+  /** Gets a token for this connection; false if it is the one that was just refused. */
+  async #authorize() {
     const token = await this.#on.token();
     if (this.#refusals > 0 && token === this.#token) return false;
     this.#token = token;
-    headers.Authorization = `Bearer ${token}`;
     clearTimeout(this.#renewal);
     const life = expiry(token) - Date.now();
     // At four fifths of its life; a token that is over anyway is the hub's to refuse.
@@ -345,6 +433,7 @@ class Owner {
   #logSize = 0;
   #logStart = "";
   #asked = new Map();
+  #types = new Set();
   #beats;
 
   /** `say` takes what tabs shall hear; what has `to` is for these members alone. */
@@ -369,6 +458,7 @@ class Owner {
 
   hear(said) {
     const known = this.#members.has(said.member);
+    this.#listen(said.types ?? []);
     if (said.t === "who") this.ping();
     else if (said.t === "join" && said.epoch === this.epoch) this.#join(said);
     else if (said.t === "leave") this.#leave(said.member);
@@ -379,6 +469,11 @@ class Owner {
       // It slept, and what it has not taken is not kept for it: it knows its place.
       else this.#say({ t: "rejoin", to: [said.member] });
     }
+  }
+
+  #listen(types) {
+    for (const type of types) this.#types.add(type);
+    for (const { stream } of this.#readers()) stream.listen(types);
   }
 
   #readers() {
@@ -406,14 +501,15 @@ class Owner {
     const at = cursor === "" ? this.#log.length : this.#find(cursor);
     if (at >= 0) {
       main.members.add(member);
-      this.#tell([member], { t: "state", state: main.stream.state, cursor: main.stream.cursor });
+      this.#tellState([member], main);
       this.#tell([member], { t: "entries", entries: this.#log.slice(at) });
+      this.#tellLive([member], main);
       return;
     }
     let side = [...this.#sides].find((it) => it.stream.cursor === cursor);
     if (!side) this.#sides.add((side = this.#read(member, cursor)));
     side.members.add(member);
-    this.#tell([member], { t: "state", state: side.stream.state, cursor });
+    this.#tellState([member], side);
   }
 
   #leave(member) {
@@ -435,24 +531,42 @@ class Owner {
   }
 
   #read(member, cursor) {
-    const reader = { members: new Set([member]) };
+    const reader = { members: new Set([member]), isLive: false };
     reader.stream = new Stream(this.#spec, cursor, {
       open: () => {
         if (reader === this.#main && this.#log.length === 0) this.#logStart = reader.stream.cursor;
-        this.#tell(reader.members, { t: "state", state: OPEN, cursor: reader.stream.cursor });
+        this.#tellState(reader.members, reader);
       },
       batch: (entries) => this.#deliver(reader, entries),
-      lost: (why) => this.#tell(reader.members, { t: "lost", ...why }),
+      lost: (why) => {
+        reader.isLive = false;
+        this.#tell(reader.members, { t: "lost", ...why });
+      },
       end: (why) => this.#end(why),
       token: () => this.#token(reader),
     });
+    reader.stream.listen(this.#types);
     return reader;
   }
 
   #deliver(reader, entries) {
-    this.#tell(reader.members, { t: "entries", entries });
-    if (reader === this.#main) for (const entry of entries) this.#keep(entry);
+    // That a stream is live is a state, which is told to whoever joins it later.
+    const events = entries.filter(([type]) => type !== "fanfare-live");
+    this.#tell(reader.members, { t: "entries", entries: events });
+    if (events.length < entries.length) {
+      reader.isLive = true;
+      this.#tellLive(reader.members, reader);
+    }
+    if (reader === this.#main) for (const entry of events) this.#keep(entry);
     this.#merge();
+  }
+
+  #tellState(members, { stream: { state, cursor, transport } }) {
+    this.#tell(members, { t: "state", state, cursor, transport });
+  }
+
+  #tellLive(members, reader) {
+    if (reader.isLive) this.#tell(members, { t: "live" });
   }
 
   #keep(entry) {
@@ -488,7 +602,8 @@ class Owner {
       this.#sides.delete(side);
       this.#tell(side.members, { t: "entries", entries: this.#log.slice(at) });
       for (const member of side.members) this.#main.members.add(member);
-      this.#tell(side.members, { t: "state", state: this.#main.stream.state, cursor: this.#main.stream.cursor });
+      this.#tellState(side.members, this.#main);
+      this.#tellLive(side.members, this.#main);
     }
   }
 
@@ -665,6 +780,10 @@ export class Fanfare extends EventTarget {
   #lateTicks = 0;
   #ticks;
   #onProperty = new Map();
+  #transport;
+  #types = new Set();
+  /** What takes every event, besides the listeners of its type. */
+  #takers = new Set();
   #listening = new AbortController();
 
   constructor(url, options = {}) {
@@ -701,6 +820,40 @@ export class Fanfare extends EventTarget {
   get role() {
     return this.#link?.role ?? "none";
   }
+  get transport() {
+    return this.#transport ?? this.#spec.transport;
+  }
+
+  addEventListener(type, ...how) {
+    super.addEventListener(type, ...how);
+    if (OWN_TYPES.includes(type) || this.#types.has(type)) return;
+    this.#types.add(type);
+    if (this.#spec?.transport === "eventsource") this.#link?.say({ t: "types", types: [type] });
+  }
+
+  /** Every event and every gap from the first turn on, in their order; until it is closed, or `signal` says so. */
+  async *events({ signal } = {}) {
+    const waiting = [];
+    let wake;
+    const take = (event) => {
+      if (event) waiting.push(event);
+      wake?.();
+    };
+    this.#takers.add(take);
+    const stop = () => take();
+    signal?.addEventListener("abort", stop);
+    try {
+      while (!signal?.aborted) {
+        if (waiting.length > EVENTS_WAITING_MAX) throw new DOMException("too many events wait", "QuotaExceededError");
+        if (waiting.length > 0) yield waiting.shift();
+        else if (this.#state === CLOSED) return;
+        else await new Promise((resolve) => (wake = resolve));
+      }
+    } finally {
+      this.#takers.delete(take);
+      signal?.removeEventListener("abort", stop);
+    }
+  }
 
   close() {
     if (this.#state === CLOSED) return;
@@ -708,6 +861,7 @@ export class Fanfare extends EventTarget {
     this.#state = CLOSED;
     clearInterval(this.#ticks);
     this.#listening.abort();
+    for (const take of this.#takers) take();
   }
 
   /** From the place that this tab has come to, reads `topics` instead; settles once it does, or never will. */
@@ -730,10 +884,11 @@ export class Fanfare extends EventTarget {
 
   /** What is asked of the hub, and the key that only tabs which may share have in common. */
   #address() {
-    const { identity = "", token, heartbeat = true, retry } = this.#options;
+    const { identity = "", token, heartbeat = true, retry, transport = "fetch" } = this.#options;
     const url = new URL(this.#url);
     url.hash = "";
     url.searchParams.set("gap", "1");
+    url.searchParams.set("live", "1");
     if (heartbeat) url.searchParams.set("heartbeat", "1");
     const withCredentials = this.withCredentials;
     this.#spec = {
@@ -742,8 +897,9 @@ export class Fanfare extends EventTarget {
       heartbeat,
       token: Boolean(token),
       retry: { min: 1000, max: 30000, ...retry },
+      transport,
     };
-    this.#key = JSON.stringify([VERSION, url.href, withCredentials, identity, Boolean(token)]);
+    this.#key = JSON.stringify([VERSION, url.href, withCredentials, identity, Boolean(token), transport]);
   }
 
   /** The ways to share, best first. A token without an identity could be anybody's. */
@@ -821,18 +977,21 @@ export class Fanfare extends EventTarget {
     const was = this.#member;
     this.#epoch = epoch;
     this.#member = uniqueName();
-    this.#link.say({ t: "join", epoch, member: this.#member, was, cursor: this.#cursor, spec: this.#spec });
+    const types = this.#spec.transport === "eventsource" ? [...this.#types] : [];
+    this.#link.say({ t: "join", epoch, member: this.#member, was, cursor: this.#cursor, spec: this.#spec, types });
   }
 
   #take(said) {
     if (said.t === "entries") this.#hand(said.entries);
     else if (said.t === "state") {
       this.#cursor ||= said.cursor;
+      this.#transport = said.transport;
       if (said.state === OPEN && this.#state === CONNECTING) {
         this.#state = OPEN;
         this.#fire(new Event("open"));
       }
-    } else if (said.t === "lost") {
+    } else if (said.t === "live") this.#fire(new Event("live"));
+    else if (said.t === "lost") {
       this.#state = CONNECTING;
       this.#fire(new CustomEvent("error", { detail: { status: said.status, retryIn: said.retryIn } }));
     } else if (said.t === "end") {
@@ -850,11 +1009,14 @@ export class Fanfare extends EventTarget {
     for (const [type, data, id] of entries) {
       if (this.#member !== member) return;
       this.#cursor = id;
-      if (type === "fanfare-gap") this.#fire(new CustomEvent("gap", { detail: parsed(data) }));
-      else if (type === "fanfare-live") this.#fire(new Event("live"));
+      let event;
+      if (type === "fanfare-gap") event = new CustomEvent("gap", { detail: parsed(data) });
       else if (data !== null && type !== "fanfare-heartbeat") {
-        this.#fire(new MessageEvent(type, { data, lastEventId: id, origin: this.#url.origin }));
+        event = new MessageEvent(type, { data, lastEventId: id, origin: this.#url.origin });
       }
+      if (!event) continue;
+      for (const take of this.#takers) take(event);
+      this.#fire(event);
     }
     this.#save();
   }
@@ -902,8 +1064,15 @@ export class Fanfare extends EventTarget {
     on(document, "resume", back);
     const wake = (why) => this.#link?.say({ t: "wake", why, member: this.#member });
     for (const why of ["online", "offline"]) on(globalThis, why, () => wake(why));
+    let pause;
     on(document, "visibilitychange", () => {
-      if (document.visibilityState !== "visible") return;
+      clearTimeout(pause);
+      const { pauseWhenHidden } = this.#options;
+      if (document.visibilityState !== "visible") {
+        if (pauseWhenHidden !== undefined) pause = setTimeout(leave, pauseWhenHidden);
+        return;
+      }
+      back();
       wake("visible");
       this.#silentTicks = Math.max(this.#silentTicks, SILENT_TICKS_MAX / 2 - 1);
     });
@@ -941,7 +1110,7 @@ export class Fanfare extends EventTarget {
   }
 
   static {
-    for (const type of ["open", "message", "error", "gap", "live", "end"]) {
+    for (const type of ["message", ...OWN_TYPES]) {
       Object.defineProperty(this.prototype, `on${type}`, {
         get() {
           return this.#on(type);

@@ -3,6 +3,7 @@
 //!
 //! Servers run pinned to core 0, the load on core 1. `BENCHMARKING.md` says why it is fair.
 
+mod broker;
 mod figures;
 mod server;
 mod workloads;
@@ -74,7 +75,9 @@ const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results");
 /// Builds the servers, since `cargo run` builds this program alone.
 fn build() -> anyhow::Result<()> {
     let status = Command::new("cargo")
-        .args(["build", "--release", "--quiet", "--bins"])
+        .args(["build", "--quiet", "--bins"])
+        // A debug build of this program tries a workload out, with servers of its own kind.
+        .args((!cfg!(debug_assertions)).then_some("--release"))
         .args(["-p", "fanfare", "-p", "fanfare-bench"])
         .status()
         .context("cannot run cargo")?;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ impl Program {
 pub(crate) struct Server {
     child: Child,
     /// Where it runs, and keeps its history; on the disk that the program is on.
-    _folder: TempDir,
+    folder: TempDir,
     /// Kept open: a server that cannot write to it would notice.
     stdout: BufReader<ChildStdout>,
     /// `127.0.0.1:PORT`
@@ -81,19 +82,25 @@ impl Server {
         let stdout = child.stdout.take().context("the server has no stdout")?;
         let mut server = Self {
             child,
-            _folder: folder,
+            folder,
             stdout: BufReader::new(stdout),
             authority: String::new(),
         };
         let mut line = String::new();
         while server.stdout.read_line(&mut line)? > 0 {
-            if let Some((_, authority)) = line.trim_end().split_once(" is ready on http://") {
+            if let Some((_, url)) = line.trim_end().split_once(" is ready on ") {
+                let (_, authority) = url.split_once("://").context("it is ready on a URL")?;
                 authority.clone_into(&mut server.authority);
                 return Ok(server);
             }
             line.clear();
         }
         bail!("{} ended before it was ready", path.display());
+    }
+
+    /// Where it runs.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where the load goes.
@@ -108,13 +115,7 @@ impl Server {
     ///
     /// Threads that have ended are not in it; the servers keep theirs.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let mut nanos = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let stat = fs::read_to_string(task?.path().join("schedstat"))?;
-            let ran = stat.split(' ').next().unwrap_or_default();
-            nanos += ran.parse::<u64>().context("schedstat begins with a time")?;
-        }
-        Ok(Duration::from_nanos(nanos))
+        cpu_of(self.child.id())
     }
 
     /// The memory that the server allocated: the anonymous part of its PSS.
@@ -149,6 +150,17 @@ impl Server {
         });
         Ok(samples.sum())
     }
+}
+
+/// The time that the threads of a process have run, to the nanosecond.
+pub(crate) fn cpu_of(process: u32) -> anyhow::Result<Duration> {
+    let mut nanos = 0;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let stat = fs::read_to_string(task?.path().join("schedstat"))?;
+        let ran = stat.split(' ').next().unwrap_or_default();
+        nanos += ran.parse::<u64>().context("schedstat begins with a time")?;
+    }
+    Ok(Duration::from_nanos(nanos))
 }
 
 /// A folder on the disk that the programs are on, gone with the value.

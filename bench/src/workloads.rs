@@ -6,9 +6,11 @@ mod h2;
 mod history;
 mod idle;
 mod many_topics;
+mod nodes;
 mod reconnect_storm;
 mod selectors;
 mod ticker;
+mod transports;
 
 use std::fmt;
 use std::time::Duration;
@@ -33,10 +35,12 @@ pub(crate) enum Workload {
     Selectors,
     Durable,
     History,
+    Transports,
+    Nodes,
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Ticker,
         Self::Burst,
         Self::ManyTopics,
@@ -47,6 +51,8 @@ impl Workload {
         Self::Selectors,
         Self::Durable,
         Self::History,
+        Self::Transports,
+        Self::Nodes,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -61,6 +67,8 @@ impl Workload {
             Self::Selectors => "selectors",
             Self::Durable => "durable",
             Self::History => "history",
+            Self::Transports => "transports",
+            Self::Nodes => "nodes",
         }
     }
 
@@ -75,7 +83,9 @@ impl Workload {
             Self::H2 => "5,000 subscribers over 50 connections of HTTP/2",
             Self::Selectors => "1,000 distinct selectors, private events, presence on",
             Self::Durable => "1 to 1,000 publishers that wait until their events are stored",
+            Self::Nodes => "one, two and three hubs on one Redis, and on one NATS",
             Self::History => "a million stored events: start, memory, replay, a storm of resumes",
+            Self::Transports => "1,000 subscribers over HTTP/1.1 and HTTP/2, plain and over TLS",
         }
     }
 
@@ -93,6 +103,8 @@ impl Workload {
                 Self::Selectors => selectors::run(run, figures)?,
                 Self::Durable => durable::run(run, figures)?,
                 Self::History => history::run(run, figures)?,
+                Self::Transports => transports::run(run, figures)?,
+                Self::Nodes => nodes::run(run, figures)?,
             }
         }
         Ok(())
@@ -107,7 +119,7 @@ impl Workload {
             Self::Idle => idle::verdicts(figures),
             Self::Crowd => crowd::verdicts(figures),
             Self::ReconnectStorm => reconnect_storm::verdicts(figures),
-            Self::H2 => Vec::new(),
+            Self::H2 | Self::Nodes | Self::Transports => Vec::new(),
             Self::Selectors => selectors::verdicts(figures),
             Self::Durable => durable::verdicts(figures),
             Self::History => history::verdicts(figures),

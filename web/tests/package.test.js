@@ -66,6 +66,9 @@ test("bm_64 its types are strict, and refuse what is wrong", () => {
      source.onerror = ({ detail }) => detail.retryIn?.toFixed();
      const plain: Pick<EventSource, "readyState" | "url" | "withCredentials" | "close"> = source;
      await source.setTopics(["b"]);
+     for await (const event of source.events({ signal: AbortSignal.timeout(1) })) {
+       if (event instanceof MessageEvent) event.data.toUpperCase(); else event.detail.reason;
+     }
      export { plain };`,
   );
   writeFileSync(

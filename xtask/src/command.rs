@@ -60,6 +60,18 @@ impl Command {
         Ok(())
     }
 
+    /// Runs it to its end; returns what it wrote to stderr.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub(crate) fn complaints(mut self) -> anyhow::Result<String> {
+        say(&format!("\n$ {}", self.shown));
+        let output = self.command.output();
+        let output = output.with_context(|| format!("cannot run `{}`", self.shown))?;
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     /// Whether it can be run and succeeds; its output is dropped.
     pub(crate) fn succeeds(mut self) -> bool {
         self.command

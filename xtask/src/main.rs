@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod command;
+mod demo;
+mod deploy;
 mod test;
 mod tidy;
 mod tools;
@@ -20,7 +22,7 @@ use command::Command;
 enum Task {
     /// Run everything that CI runs, cheapest first
     Test {
-        /// A step (format, tidy, clippy, tests, conformance, cluster, outside), or a part of the names of tests to run
+        /// A step (format, tidy, deploy, clippy, tests, conformance, faults, cluster, proxies, outside, web), or a part of the names of tests to run
         word: Option<String>,
     },
     /// Hold the tree against its own rules
@@ -31,6 +33,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Start two hubs on one Redis, and say what to try; Ctrl-C ends them
+    Demo,
     /// Hold a Mercure hub, any hub, to the protocol's rules; `--serve` starts Fanfare for it
     Conformance {
         /// What the suite takes; `--help` tells
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Task::Test { word } => test::run(word.as_deref()),
         Task::Tidy => tidy::run(),
         Task::Bench { arguments } => bench(&arguments),
+        Task::Demo => demo::run(),
         Task::Conformance { arguments } => conformance(&arguments),
         Task::Sim(seeds) => simulate(&seeds),
         Task::Torture(args) => torture::run(&args),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{Command, say};
-use crate::{tidy, tools};
+use crate::{deploy, tidy, tools};
 
 /// Runs every step; with `word` the step of that name, or else the tests whose names contain it.
 pub(crate) fn run(word: Option<&str>) -> anyhow::Result<()> {
@@ -25,7 +25,7 @@ struct Step {
     work: fn(word: &str) -> anyhow::Result<()>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: &[Step] = &[
     Step {
         name: "format",
         has_tests: false,
@@ -35,6 +35,11 @@ const STEPS: [Step; 9] = [
         name: "tidy",
         has_tests: false,
         work: |_| tidy::run(),
+    },
+    Step {
+        name: "deploy",
+        has_tests: false,
+        work: |_| deploy::check(),
     },
     Step {
         name: "clippy",
@@ -60,6 +65,11 @@ const STEPS: [Step; 9] = [
         name: "cluster",
         has_tests: true,
         work: cluster,
+    },
+    Step {
+        name: "proxies",
+        has_tests: true,
+        work: proxies,
     },
     Step {
         name: "outside",
@@ -96,13 +106,19 @@ fn clippy() -> anyhow::Result<()> {
         .arguments(OUTSIDE)
         .arguments(FAULTS)
         .arguments(CLUSTER)
+        .arguments(PROXIES)
         .arguments(["--", "-D", "warnings"])
+        .run()?;
+    // What the documentation links to is there, and is public.
+    Command::cargo(["doc", "--workspace", "--no-deps"])
+        .variable("RUSTDOCFLAGS", "-Dwarnings")
         .run()
 }
 
-/// Everything that needs no more than Rust, curl and the servers of brokers.
+/// Everything that needs no more than Rust, curl and servers.
 fn tests(word: &str) -> anyhow::Result<()> {
-    tools::need(&[tools::CURL, tools::NATS_SERVER, tools::REDIS_SERVER])?;
+    tools::need(&[tools::CURL, tools::NATS_SERVER])?;
+    tools::need(&tools::SERVERS)?;
     Command::cargo(["test", "--workspace"])
         .arguments(Some(word).filter(|word| !word.is_empty()))
         .run()
@@ -143,9 +159,22 @@ fn cluster(word: &str) -> anyhow::Result<()> {
         .run()
 }
 
+/// The real program behind nginx, HAProxy and Caddy.
+fn proxies(word: &str) -> anyhow::Result<()> {
+    tools::need(&tools::PROXIES)?;
+    Command::cargo(["test", "--package", "fanfare"])
+        .arguments(PROXIES)
+        .arguments(Some(word).filter(|word| !word.is_empty()))
+        // They wait for time-outs and heartbeats more than they work.
+        .arguments(["--", "--test-threads=8"])
+        .run()
+}
+
 /// The tests with a browser and other programs.
 fn outside(word: &str) -> anyhow::Result<()> {
     tools::need(&tools::ALL)?;
+    // The demo's, which is not to be waited for inside a test.
+    Command::cargo(["build", "--package", "fanfare"]).run()?;
     let mut tests = Command::cargo(["test", "--package", "fanfare"])
         .arguments(OUTSIDE)
         .arguments(Some(word).filter(|word| !word.is_empty()));
@@ -163,10 +192,13 @@ fn outside(word: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The browser module, in node and in two browsers.
+/// The browser module and the examples' pages, in node and in two browsers.
 fn web(word: &str) -> anyhow::Result<()> {
     tools::need(&tools::WEB)?;
-    Command::cargo(["build", "--package", "fanfare"]).run()?;
+    tools::need(&tools::SERVERS)?;
+    // The hub and the examples as the step of tests has built them: chosen by name they have other
+    // features, and all that they need is compiled once more.
+    Command::cargo(["test", "--workspace", "--no-run"]).run()?;
     Command::new("npm")
         .arguments(["--prefix", "web", "ci"])
         .run()?;
@@ -188,6 +220,7 @@ fn web(word: &str) -> anyhow::Result<()> {
 const OUTSIDE: [&str; 2] = ["--test", "outside"];
 const FAULTS: [&str; 2] = ["--test", "faults"];
 pub(crate) const CLUSTER: [&str; 2] = ["--test", "cluster"];
+const PROXIES: [&str; 2] = ["--test", "proxies"];
 
 /// Part of the names of tests that need a file system of their own, or to become somebody else.
 const NEEDS_ROOT: &str = "as_root";

@@ -23,19 +23,24 @@ pub(crate) const NATS_SERVER: Tool = Tool {
     package: "nats-server",
 };
 
-pub(crate) const REDIS_SERVER: Tool = Tool {
-    program: "redis-server",
-    package: "redis-server",
-};
-
 const CHROMIUM: Tool = Tool {
     program: "chromium",
     package: "chromium",
 };
 
-pub(crate) const ALL: [Tool; 6] = [
+const REDIS: Tool = Tool {
+    program: "redis-server",
+    package: "redis-server",
+};
+
+pub(crate) const ALL: [Tool; 8] = [
     CURL,
     CHROMIUM,
+    REDIS,
+    Tool {
+        program: "nginx",
+        package: "nginx",
+    },
     Tool {
         program: "chromedriver",
         package: "chromium-driver",
@@ -51,6 +56,18 @@ pub(crate) const ALL: [Tool; 6] = [
     Tool {
         program: "openssl",
         package: "openssl",
+    },
+];
+
+/// What tests of the examples need.
+pub(crate) const SERVERS: [Tool; 2] = [
+    Tool {
+        program: "redis-server",
+        package: "redis-server",
+    },
+    Tool {
+        program: "nginx",
+        package: "nginx",
     },
 ];
 
@@ -74,7 +91,7 @@ pub(crate) const WEB: [Tool; 4] = [
 /// What tests of several nodes need.
 pub(crate) const CLUSTER: [Tool; 5] = [
     NATS_SERVER,
-    REDIS_SERVER,
+    REDIS,
     Tool {
         program: "cc",
         package: "gcc",
@@ -85,7 +102,24 @@ pub(crate) const CLUSTER: [Tool; 5] = [
     },
     Tool {
         program: "nginx",
-        package: "nginx-light",
+        package: "nginx",
+    },
+];
+
+/// What the tests behind proxies need.
+pub(crate) const PROXIES: [Tool; 4] = [
+    CURL,
+    Tool {
+        program: "nginx",
+        package: "nginx",
+    },
+    Tool {
+        program: "haproxy",
+        package: "haproxy",
+    },
+    Tool {
+        program: "caddy",
+        package: "caddy",
     },
 ];
 
@@ -104,6 +138,21 @@ pub(crate) const FAULTS: [Tool; 3] = [
         package: "util-linux",
     },
 ];
+
+/// What the check of the files in `deploy/` needs, besides packages of Python.
+pub(crate) const DEPLOY: [Tool; 2] = [
+    Tool {
+        program: "pip3",
+        package: "python3-pip",
+    },
+    Tool {
+        program: "systemd-analyze",
+        package: "systemd",
+    },
+];
+
+/// What the demo needs; nginx is welcome.
+pub(crate) const DEMO: [Tool; 1] = [REDIS];
 
 /// Makes sure that `tools` are there.
 ///
@@ -158,7 +207,8 @@ pub(crate) fn can_mount() -> anyhow::Result<bool> {
     Ok(can)
 }
 
-fn is_found(program: &str) -> bool {
+/// Whether `program` is on the path.
+pub(crate) fn is_found(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::gap::GapReason;
+use crate::latency::Histogram;
 
 /// Gauges and counters of a hub.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -94,6 +95,8 @@ pub(crate) struct ShardCounters {
     pub(crate) writes_total: Counter,
     pub(crate) written_bytes_total: Counter,
     pub(crate) heartbeats_total: Counter,
+    /// How long wake-ups took that wrote to somebody.
+    pub(crate) written: Histogram,
     ended_total: [Counter; Ended::ALL.len()],
     gaps_total: [Counter; GapReason::ALL.len()],
 }

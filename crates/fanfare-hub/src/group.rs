@@ -102,6 +102,8 @@ pub(crate) struct Group {
     filter: Weak<Filter>,
     /// What private records are held against.
     access: AccessId,
+    /// The same group in the census, which has at least the members of this one.
+    pub(crate) counted_in: GroupId,
 }
 
 /// Places of records, in their order. A single one, as most turns bring, needs no memory of its
@@ -253,6 +255,7 @@ impl Groups {
             hits: Hits::default(),
             filter: Weak::new(),
             access: self.accesses.join(&kind),
+            counted_in: GroupId::MAX,
         };
         let id = GroupId::try_from(self.groups.insert(group)).unwrap_or(GroupId::MAX);
         self.index.insert(id, &kind.selectors);

@@ -23,6 +23,7 @@ use crate::counts::{Counts, Ended, ShardCounters};
 use crate::group::Kind;
 use crate::guest::GuestIds;
 use crate::inbox::{Command, Inbox, Wire, poll_and_inbox};
+use crate::latency::{BUCKETS, Histogram, Latency, filled};
 use crate::preload::newest_records;
 use crate::replay::Replay;
 use crate::ring::Ring;
@@ -30,6 +31,7 @@ use crate::shard::{Attach, Shard};
 use crate::start::{Start, TAIL_WAIT};
 use crate::stream::{EventStream, handover};
 use crate::subscription::{SubscribeError, Subscription};
+use crate::survey::{Survey, survey};
 use crate::tail;
 use crate::thread::ShardThread;
 
@@ -46,6 +48,8 @@ struct Inner {
     inboxes: Arc<[Arc<Inbox>]>,
     counters: Vec<Arc<ShardCounters>>,
     published_total: AtomicU64,
+    /// How long calls of `publish` took.
+    stored: Histogram,
     census: Arc<Census>,
     /// The shard that the next subscriber goes to.
     turn: AtomicUsize,
@@ -126,6 +130,7 @@ impl Hub {
             inboxes,
             counters,
             published_total: AtomicU64::new(0),
+            stored: Histogram::default(),
             census,
             turn: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
@@ -139,7 +144,9 @@ impl Hub {
     /// Delivery is from the broker's tail alone, so an event that was not stored reaches nobody.
     /// Dropping the future leaves each publication stored or not stored, never half (L11).
     pub async fn publish(&self, batch: Vec<Publication>) -> Vec<Result<Receipt, PublishError>> {
+        let began = now();
         let outcomes = self.0.broker.publish(batch).await;
+        self.0.stored.add(began.elapsed());
         let stored = outcomes
             .iter()
             .flatten()
@@ -197,6 +204,36 @@ impl Hub {
             counters.add_to(&mut counts);
         }
         counts
+    }
+
+    /// How long publishes and deliveries took since the start.
+    #[must_use]
+    pub fn latency(&self) -> Latency {
+        let (mut stored, mut written) = ([0; BUCKETS], [0; BUCKETS]);
+        self.0.stored.add_to(&mut stored);
+        for counters in &self.0.counters {
+            counters.written.add_to(&mut written);
+        }
+        Latency {
+            stored: filled(&stored),
+            written: filled(&written),
+        }
+    }
+
+    /// Who is connected: a page of at most `limit` subscribers, 1,000 if that is less, that begins
+    /// at `from`; 0, or the [`Survey::next`] of another page.
+    ///
+    /// Each shard tells in a turn of its own, so pages are of different moments: whoever comes or
+    /// goes meanwhile may be missing, and nobody is told twice.
+    pub async fn survey(&self, from: u64, limit: usize) -> Survey {
+        survey(&self.0.inboxes, from, limit).await
+    }
+
+    /// The newest records that this process's tail has brought, oldest first: `count` at most, and
+    /// what the ring has.
+    #[must_use]
+    pub fn recent(&self, count: usize) -> Vec<Record> {
+        self.0.ring.recent(count)
     }
 
     /// What it was started with.
@@ -365,7 +402,8 @@ impl Admission {
     #[must_use]
     pub fn into_stream(self, first: Bytes) -> EventStream {
         let inbox = self.inbox();
-        let (sink, stream) = handover(self.hub.config.stream_bytes_max, Arc::clone(&inbox));
+        let (bytes_max, address) = (self.hub.config.stream_bytes_max, self.subscription.address);
+        let (sink, stream) = handover(bytes_max, address, Arc::clone(&inbox));
         self.attach(&inbox, Wire::Stream(sink), first, Form::Plain);
         stream
     }
@@ -396,6 +434,7 @@ impl Admission {
             next: self.start.next,
             first,
             gap: self.start.gap,
+            tells_live: self.subscription.tells_live,
             ends_at: self.subscription.ends_at,
             guest: self.subscription.guest.map(Box::new),
         };

@@ -11,12 +11,14 @@ use tokio::sync::oneshot;
 use crate::guest::GuestIds;
 use crate::shard::{Attach, HistoryRead, HistorySlice};
 use crate::stream::StreamSink;
+use crate::survey::Found;
 use crate::wheel::Key;
 
 /// A shard's inbox.
 ///
 /// Its length is bounded by what may be in flight: a subscriber is attached once and has at most
-/// one of [`Command::Writable`], [`Command::Left`] and [`Command::History`] outstanding each.
+/// one of [`Command::Writable`], [`Command::Left`] and [`Command::History`] outstanding each, and
+/// whoever surveys waits for the answer.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     commands: Mutex<Vec<Command>>,
@@ -43,6 +45,12 @@ pub(crate) enum Command {
     },
     /// End these guests now.
     Dismiss(GuestIds),
+    /// Say who is there, from a place on.
+    Survey {
+        from: usize,
+        limit: usize,
+        answer: oneshot::Sender<Found>,
+    },
     /// The hub is gone: end everything at once.
     Stop,
 }

@@ -43,6 +43,7 @@ mod guest;
 mod hub;
 mod inbox;
 mod index;
+mod latency;
 mod preload;
 mod replay;
 mod ring;
@@ -52,6 +53,7 @@ mod sink;
 mod start;
 mod stream;
 mod subscription;
+mod survey;
 mod tail;
 mod thread;
 mod wheel;
@@ -60,8 +62,10 @@ pub use config::{Config, InvalidConfig, StartError, UnknownCursor};
 pub use counts::Counts;
 pub use guest::{Guest, GuestBook};
 pub use hub::{Admission, Drained, Hub};
+pub use latency::Latency;
 pub use stream::EventStream;
 pub use subscription::{GapSignal, Heartbeat, SubscribeError, Subscription};
+pub use survey::{Lagging, Survey, Surveyed};
 
 #[cfg(test)]
 mod scripted;

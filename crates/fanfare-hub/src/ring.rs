@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use fanfare_broker::{Form, Lineage, Record};
 use tokio::sync::Notify;
@@ -40,6 +41,8 @@ struct Reader {
     cut: Option<u64>,
     /// The epochs as they are since the tail skipped, and the shard does not know yet.
     lineage: Option<Arc<Lineage>>,
+    /// When the oldest record came that it has not taken.
+    since: Option<Instant>,
 }
 
 /// What a shard learns from the ring at the start of its turn.
@@ -53,6 +56,8 @@ pub(crate) struct Taken {
     pub(crate) first: u64,
     /// Whether more waits.
     pub(crate) more: bool,
+    /// When the oldest of what was taken came, if the tail said so.
+    pub(crate) since: Option<Instant>,
 }
 
 /// What the ring has for a subscriber that reads on from an offset.
@@ -77,6 +82,7 @@ impl Ring {
             next,
             cut: None,
             lineage: None,
+            since: None,
         };
         let readers = vec![reader; shards];
         let state = State {
@@ -117,6 +123,13 @@ impl Ring {
         self.lock().records.back().cloned()
     }
 
+    /// The newest records, oldest first, `count` at most.
+    pub(crate) fn recent(&self, count: usize) -> Vec<Record> {
+        let state = self.lock();
+        let skip = state.records.len().saturating_sub(count);
+        state.records.range(skip..).cloned().collect()
+    }
+
     /// Resolves when the head has moved since the future was made.
     pub(crate) fn moved(&self) -> impl Future<Output = ()> {
         self.moved.notified()
@@ -126,6 +139,13 @@ impl Ring {
     pub(crate) fn size(&self) -> (usize, usize) {
         let state = self.lock();
         (state.records.len(), state.bytes)
+    }
+
+    /// Records that are about to be appended came at `now`.
+    pub(crate) fn arrived(&self, now: Instant) {
+        for reader in &mut self.lock().readers {
+            reader.since.get_or_insert(now);
+        }
     }
 
     /// Appends `records`, waiting while a shard still needs what would have to leave.
@@ -224,11 +244,19 @@ impl Ring {
             .map_or(state.next, Record::offset)
             .max(reader.next);
         reader.next = copy(&state.records, first, state.next, budget, records);
+        let more = reader.next < state.next;
+        // What stays has waited as long, as far as anybody knows.
+        let since = match (reader.next > first, more) {
+            (false, _) => None,
+            (true, false) => reader.since.take(),
+            (true, true) => reader.since,
+        };
         let taken = Taken {
             cut: reader.cut.take(),
             lineage: reader.lineage.take(),
             first,
-            more: reader.next < state.next,
+            more,
+            since,
         };
         self.room.notify_one();
         taken

@@ -6,11 +6,12 @@
 
 mod lifetime;
 mod resume;
+mod survey;
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fanfare_broker::{Bounds, Epoch, Frame, Lineage, Page, ReadError, Record};
@@ -32,7 +33,7 @@ use crate::run::{Rest, Run};
 use crate::sink::Sink;
 use crate::subscription::Heartbeat;
 use crate::wheel::{Clock, Key, Tick, Wheel};
-use lifetime::heartbeat_event;
+use lifetime::{heartbeat_event, live_event};
 use resume::join;
 
 /// A shard's subscribers and its place in the ring.
@@ -68,6 +69,7 @@ pub(crate) struct Shard<S> {
     heartbeat: Frame,
     /// The same for those who want it as an event.
     heartbeat_event: Frame,
+    live_event: Frame,
     /// The last slice that a lagging subscriber read; in a storm the next one wants the same.
     storm: Storm,
     records: Vec<Record>,
@@ -82,8 +84,8 @@ struct Subscriber<S> {
     /// `None` when it is live: its place is then `next`.
     lag: Option<Box<Lag>>,
     group: GroupId,
-    /// Its group in the census.
-    counted_in: GroupId,
+    /// When it came.
+    since: Tick,
     /// Its place among the live ones of its group.
     slot: u32,
     generation: u32,
@@ -110,6 +112,8 @@ struct Lag {
     waits_at: Tick,
     /// It ends when `rest` is written.
     ending: Option<Ended>,
+    /// It is told when it is live.
+    tells_live: bool,
     /// What it reads history by, kept until it is live.
     filter: Option<Arc<Filter>>,
     /// The slice of history that it waits for, if it does.
@@ -151,6 +155,8 @@ pub(crate) struct Attach {
     /// What is written before anything else, in its form.
     pub(crate) first: Bytes,
     pub(crate) gap: Option<Gap>,
+    /// It is told when it is first live.
+    pub(crate) tells_live: bool,
     pub(crate) ends_at: Option<Instant>,
     pub(crate) guest: Option<Box<Guest>>,
 }
@@ -164,6 +170,17 @@ pub(crate) struct Turn {
     pub(crate) more: bool,
     /// When to turn again at the latest.
     pub(crate) wake_at: Option<Instant>,
+    /// When the oldest record came of those that were written to somebody.
+    pub(crate) since: Option<Instant>,
+}
+
+/// What a shard took from the ring.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    /// When the oldest of it came.
+    since: Option<Instant>,
+    /// Whether more waits.
+    more: bool,
 }
 
 /// A slice of the broker's history that a lagging subscriber needs.
@@ -221,6 +238,7 @@ impl<S: Sink> Shard<S> {
             drain: None,
             heartbeat: Frame::wrap(HEARTBEAT),
             heartbeat_event,
+            live_event: live_event(),
             storm: Storm::default(),
             records: Vec::new(),
             touched: Vec::new(),
@@ -234,17 +252,21 @@ impl<S: Sink> Shard<S> {
         let ends_at = self.ends_at(attach.ends_at);
         let (form, gap_signal) = (attach.kind.form, attach.kind.gap_signal);
         let group = self.groups.join(&attach.kind);
+        if let Some(group) = self.groups.get_mut(group) {
+            group.counted_in = attach.counted_in;
+        }
         self.generation = self.generation.wrapping_add(1);
         let first = match attach.kind.heartbeat {
             Heartbeat::Comment => attach.first,
             Heartbeat::Event => join(&attach.first, self.heartbeat_event.bytes(form)),
         };
-        let lag = Lag::new(Rest::begin(first, attach.next), self.now);
+        let mut lag = Lag::new(Rest::begin(first, attach.next), self.now);
+        lag.tells_live = attach.tells_live;
         let subscriber = Subscriber {
             sink,
             lag: Some(Box::new(lag)),
             group,
-            counted_in: attach.counted_in,
+            since: self.now,
             slot: 0,
             generation: self.generation,
             written_at: self.now,
@@ -285,16 +307,24 @@ impl<S: Sink> Shard<S> {
     pub(crate) fn turn(&mut self, ring: &Ring, now: Instant) -> Turn {
         self.now = self.clock.tick(now);
         self.time = now;
+        let taken = self.take(ring);
         let mut turn = Turn {
-            more: self.take(ring),
+            more: taken.more,
             ..Turn::default()
         };
-        self.deliver();
+        if self.deliver() {
+            turn.since = taken.since;
+        }
         self.resume_ready(ring, &mut turn);
         self.look_at_due();
         turn.more |= !self.ready.is_empty();
         turn.wake_at = self.wheel.next_due().map(|tick| self.clock.instant(tick));
         turn
+    }
+
+    /// From when the oldest record of the last turn came, until that was over, it took `duration`.
+    pub(crate) fn took(&self, duration: Duration) {
+        self.counters.written.add(duration);
     }
 
     /// Something can be read from the sink of `key`, or its peer is gone.
@@ -327,8 +357,8 @@ impl<S: Sink> Shard<S> {
         lags.map(|lag| lag.rest.len()).max().unwrap_or(0)
     }
 
-    /// Moves new records from the ring into this turn; says whether more waits.
-    fn take(&mut self, ring: &Ring) -> bool {
+    /// Moves new records from the ring into this turn; says since when they, and whether more, wait.
+    fn take(&mut self, ring: &Ring) -> Waiting {
         self.records.clear();
         let taken = ring.take(self.reader, TURN_BYTES_MAX, &mut self.records);
         let past = Arc::clone(&self.lineage);
@@ -343,13 +373,17 @@ impl<S: Sink> Shard<S> {
             self.fall_behind();
         }
         self.next = taken.first;
-        taken.more
+        Waiting {
+            since: taken.since,
+            more: taken.more,
+        }
     }
 
-    /// Writes each touched group's run to its live subscribers, one write each.
-    fn deliver(&mut self) {
+    /// Writes each touched group's run to its live subscribers, one write each; says whether there
+    /// were any.
+    fn deliver(&mut self) -> bool {
         let Some(newest) = self.records.last().map(Record::cursor) else {
-            return;
+            return false;
         };
         self.learn_epochs();
         let records = std::mem::take(&mut self.records);
@@ -358,6 +392,7 @@ impl<S: Sink> Shard<S> {
         self.groups.match_all(&records, self.time, &mut touched);
         self.next = newest.offset + 1;
         self.counters.records_total.add(records.len() as u64);
+        let writes = !touched.is_empty();
         for id in touched.drain(..) {
             let Some(group) = self.groups.get_mut(id) else {
                 continue;
@@ -375,6 +410,7 @@ impl<S: Sink> Shard<S> {
         self.touched = touched;
         self.records = records;
         self.queue_early();
+        writes
     }
 
     /// Adds what this turn's records say to the lineage.
@@ -482,15 +518,18 @@ impl<S: Sink> Shard<S> {
         let Some(subscriber) = self.get_mut(key) else {
             return;
         };
-        let (group, counted_in) = (subscriber.group, subscriber.counted_in);
-        if subscriber.lag.is_none() {
+        let (group, is_live) = (subscriber.group, subscriber.lag.is_none());
+        let counted_in = self.groups.get(group).map(|group| group.counted_in);
+        if is_live {
             self.leave_live(place);
         }
         self.subscribers.remove(place);
         self.groups.leave(group);
         self.counters.subscribers.sub(1);
         self.counters.ended(reason);
-        self.census.leave(counted_in);
+        if let Some(counted_in) = counted_in {
+            self.census.leave(counted_in);
+        }
     }
 
     fn get_mut(&mut self, key: Key) -> Option<&mut Subscriber<S>> {
@@ -511,6 +550,7 @@ impl Lag {
             window_at: now,
             waits_at: now,
             ending: None,
+            tells_live: false,
             filter: None,
             reading: None,
         }

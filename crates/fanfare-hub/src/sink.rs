@@ -1,7 +1,7 @@
 //! Where a subscriber's bytes go: the one thing a shard's core asks of the world.
 
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -23,6 +23,16 @@ pub(crate) trait Sink {
 
     /// Ends the stream cleanly after what was written.
     fn end(&mut self);
+
+    /// Where the peer is, if anybody knows.
+    fn address(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Whether it is a socket of the shard's own.
+    fn is_socket(&self) -> bool {
+        false
+    }
 }
 
 /// The two ways to the wire.
@@ -55,6 +65,18 @@ impl Sink for Outlet {
             Self::Socket(socket) => drop(socket.shutdown(Shutdown::Write)),
             Self::Stream(stream) => stream.end(),
         }
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        match self {
+            // One that is gone has none, and is found to be gone.
+            Self::Socket(socket) => socket.peer_addr().ok(),
+            Self::Stream(stream) => stream.address(),
+        }
+    }
+
+    fn is_socket(&self) -> bool {
+        matches!(self, Self::Socket(_))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -30,6 +31,8 @@ struct Handover {
     state: Mutex<State>,
     inbox: Arc<Inbox>,
     bytes_max: usize,
+    /// Where the reader's peer is.
+    address: Option<SocketAddr>,
 }
 
 #[derive(Debug, Default)]
@@ -44,12 +47,18 @@ struct State {
     reader: Option<Waker>,
 }
 
-/// Makes the two ends of a hand-over of at most `bytes_max` bytes; the reader reports to `inbox`.
-pub(crate) fn handover(bytes_max: usize, inbox: Arc<Inbox>) -> (StreamSink, EventStream) {
+/// Makes the two ends of a hand-over of at most `bytes_max` bytes, to a peer at `address`; the
+/// reader reports to `inbox`.
+pub(crate) fn handover(
+    bytes_max: usize,
+    address: Option<SocketAddr>,
+    inbox: Arc<Inbox>,
+) -> (StreamSink, EventStream) {
     let handover = Arc::new(Handover {
         state: Mutex::default(),
         inbox,
         bytes_max,
+        address,
     });
     (StreamSink(Arc::clone(&handover)), EventStream(handover))
 }
@@ -81,6 +90,11 @@ impl StreamSink {
             reader.wake();
         }
         Ok(taken)
+    }
+
+    /// Where the reader's peer is, if the subscription said so.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.0.address
     }
 
     /// Whether the reader's end still exists.

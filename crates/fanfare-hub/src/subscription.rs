@@ -1,5 +1,6 @@
 //! What a subscriber asks for and may see.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fanfare_broker::{ReadError, Selectors};
@@ -24,8 +25,13 @@ pub struct Subscription {
     pub gap_signal: GapSignal,
     /// What fills silence. Default: [`Heartbeat::Comment`].
     pub heartbeat: Heartbeat,
+    /// Whether it is told, by one event of type `fanfare-live`, when it first has everything that
+    /// there is (SRV-15). Default: no.
+    pub tells_live: bool,
     /// When it must be closed at the latest, for instance because its token ends.
     pub ends_at: Option<Instant>,
+    /// Where it is, for whoever asks who is connected; a socket knows by itself. Default: unknown.
+    pub address: Option<SocketAddr>,
     /// Its entry in the application's book; kept as long as the subscriber is there.
     pub guest: Option<Guest>,
 }
@@ -41,7 +47,9 @@ impl Subscription {
             last_event_id: None,
             gap_signal: GapSignal::Event,
             heartbeat: Heartbeat::Comment,
+            tells_live: false,
             ends_at: None,
+            address: None,
             guest: None,
         }
     }

@@ -1,6 +1,7 @@
 //! The one reader of the broker's tail: from there into the ring, and the shards are woken.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use fanfare_broker::{Broker, TailItem};
 use futures_core::stream::BoxStream;
@@ -25,6 +26,7 @@ pub(crate) async fn follow(
     while let Some(item) = tail.next().await {
         match item {
             TailItem::Records(records) => {
+                ring.arrived(now());
                 let expected = ring.next();
                 match records.first() {
                     Some(first) if first.offset() != expected => {
@@ -55,4 +57,12 @@ pub(crate) async fn follow(
             item => tracing::warn!(?item, "an unknown step of the broker's tail is passed over"),
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the loop reads the clock where a batch comes"
+)]
+fn now() -> Instant {
+    Instant::now()
 }

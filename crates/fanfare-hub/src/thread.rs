@@ -45,6 +45,10 @@ impl ShardThread {
             }
             self.hear(&events);
             turn = self.shard.turn(&self.ring, now);
+            if let Some(since) = turn.since {
+                self.shard
+                    .took(self::now().saturating_duration_since(since));
+            }
             for read in turn.reads.drain(..) {
                 self.replay.read(read, Arc::clone(&self.inbox));
             }
@@ -81,6 +85,14 @@ impl ShardThread {
                 self.drained = Some(done);
             }
             Command::Dismiss(guests) => self.shard.dismiss(&guests),
+            Command::Survey {
+                from,
+                limit,
+                answer,
+            } => {
+                // Whoever asked may have stopped waiting.
+                let _ = answer.send(self.shard.survey(from, limit, now));
+            }
             Command::Stop => self.stopped = true,
         }
     }

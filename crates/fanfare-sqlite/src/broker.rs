@@ -141,7 +141,12 @@ impl Broker for SqliteBroker {
         budget: Budget,
         filter: Arc<dyn TopicFilter>,
     ) -> BoxFuture<'_, Result<Page, ReadError>> {
-        Box::pin(page::read(self.source(), after, upto, budget, filter))
+        Box::pin(async move {
+            if self.shared.is_closed() {
+                return Err(ReadError::Unavailable);
+            }
+            page::read(self.source(), after, upto, budget, filter).await
+        })
     }
 
     fn bounds(&self) -> BoxFuture<'_, Result<Bounds, ReadError>> {

@@ -27,9 +27,6 @@ pub(crate) async fn read(
     filter: Arc<dyn TopicFilter>,
 ) -> Result<Page, ReadError> {
     let bounds = source.shared.bounds();
-    if source.shared.is_closed() {
-        return Err(ReadError::Unavailable);
-    }
     let start = after.saturating_add(1);
     if start < bounds.first {
         let first = bounds.first;

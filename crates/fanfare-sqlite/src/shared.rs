@@ -34,10 +34,20 @@ pub(crate) enum Condition {
     Ready,
     /// No room; comes back by itself.
     Full(String),
-    /// Damage was found at the start.
+    /// Damage was found, at the start or by the writer.
     ReadOnly(String),
     /// A write failed; final for this process.
     Failed(String),
+}
+
+impl Condition {
+    /// Read-only, for `what` is damaged.
+    pub(crate) fn read_only(what: &str) -> Self {
+        Self::ReadOnly(format!(
+            "the history is damaged, so nothing is stored: {what}; `fanfare history verify` looks \
+             at all of it, `export` saves what can be read"
+        ))
+    }
 }
 
 /// What a tail finds.

@@ -70,10 +70,7 @@ pub(crate) fn open(directory: &Path, config: &Config) -> Result<Opened, OpenErro
         Some(what) if config.on_damage == OnDamage::Refuse => {
             return Err(OpenError::Damaged { what });
         }
-        Some(what) => Condition::ReadOnly(format!(
-            "the history is damaged, so nothing is stored: {what}; `fanfare history verify` looks \
-             at all of it, `export` saves what can be read"
-        )),
+        Some(what) => Condition::read_only(&what),
         None => begin_run(&connection, config, began),
     };
     report(directory, config, &past, &condition, began.instant);

@@ -12,6 +12,7 @@ use exit::{Exit, Failure};
 
 mod bench;
 mod check_config;
+mod doctor;
 mod exit;
 mod healthcheck;
 mod history;
@@ -59,6 +60,7 @@ pub(crate) fn run(arguments: Vec<OsString>, environment: &Environment) -> ExitCo
         Action::History(args) => history::run(args, load),
         Action::Token(args) => token::run(*args),
         Action::Bench(args) => bench::run(&args),
+        Action::Doctor(args) => doctor::run(args),
         Action::CheckConfig(file) => load(file).and_then(check_config::run),
         Action::Healthcheck(args) => healthcheck::run(&args),
         Action::Reference(args) => reference::run(&args),
@@ -109,6 +111,11 @@ enum Action {
     Token(Box<token::Args>),
     /// Put load on a hub, and count events lost, doubled or out of order
     Bench(bench::Args),
+    /// Look from outside at what proxies do to a hub's streams, and say what to change
+    ///
+    /// It subscribes as a browser would, publishes some events to a topic of its own (with --token,
+    /// or to a hub in development), comes back for one that it missed, and watches an idle stream.
+    Doctor(doctor::Args),
     /// Print every setting and where it came from
     CheckConfig(ConfigFile),
     /// Ask a hub whether it is ready; the exit code answers

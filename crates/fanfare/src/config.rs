@@ -72,8 +72,8 @@ pub(crate) struct Settings {
     /// `https://localhost` are taken. Whatever is set by itself holds all the same, such as
     /// `subscriptions` or `anonymous` as `false`.
     ///
-    /// What it prints at the start includes a token that may publish everything, and so does the
-    /// page at `/`. Not for a machine that strangers can reach.
+    /// What it prints at the start includes a token that may publish everything; on this machine the
+    /// dashboard at `/` has it too. Not for a machine that strangers can reach.
     #[arg(long, help_heading = GENERAL, value_name = "BOOL", action = ArgAction::Set)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(default_value_t = false, value_parser = BoolishValueParser::new())]

@@ -30,11 +30,11 @@ use crate::accept::Peer;
 use crate::error::{Refusal, Style};
 use crate::form::Form;
 use crate::head::{BadHead, Opening, is_bodyless, write_last, write_stream_head};
-use crate::routes;
 use crate::server::Server;
 use crate::subscribe::{Accepted, StreamRoute};
 use crate::tls::Tls;
 use crate::tls::handshake::{self, Outcome};
+use crate::{poll, routes};
 use owed::{Input, Owed, Question};
 
 mod owed;
@@ -196,6 +196,7 @@ fn stream_route(server: &Server, parts: &Parts, nothing_more: bool) -> Option<St
     let fits = nothing_more
         && parts.method == Method::GET
         && is_bodyless(parts)
+        && !poll::is_asked(parts)
         && routes::fault(&server.config, parts).is_none();
     StreamRoute::of(server, parts.uri.path()).filter(|_| fits)
 }

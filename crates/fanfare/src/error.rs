@@ -63,6 +63,18 @@ pub(crate) enum Refusal {
         "what is to be revoked is told as {{\"jti\": …}} or {{\"sub\": …}}, perhaps with `iss` and `exp`: {0}"
     )]
     Order(String),
+    #[error(
+        "a token is ordered as {{\"publish\": […], \"subscribe\": […]}}, perhaps with `seconds` and `sub`: {0}"
+    )]
+    TokenOrder(String),
+    #[error(
+        "this hub cannot sign: its keys only verify, or are another dialect's; see `fanfare token`"
+    )]
+    NoSigningKey,
+    #[error("`{name}` must be a number from 1 to {max}")]
+    OutOfRange { name: &'static str, max: usize },
+    #[error("`after` must be the `next` of another page")]
+    NoPage,
     #[error("no more revocations can be remembered; raise `revocations-max`")]
     TooManyRevocations,
     #[error("invalid `userId`: {0}")]
@@ -197,6 +209,9 @@ impl Refusal {
             | Self::UnknownMatcher { .. }
             | Self::MatchType { .. }
             | Self::Order(_)
+            | Self::TokenOrder(_)
+            | Self::OutOfRange { .. }
+            | Self::NoPage
             | Self::BadEscape
             | Self::TwoDialects { .. }
             | Self::UserId(_)
@@ -217,7 +232,9 @@ impl Refusal {
             Self::BatchTooLong { .. } | Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,
-            Self::NotFound { .. } | Self::NoSubscription => StatusCode::NOT_FOUND,
+            Self::NotFound { .. } | Self::NoSubscription | Self::NoSigningKey => {
+                StatusCode::NOT_FOUND
+            }
             Self::PresenceUnavailable => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyConnections | Self::Subscribe(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -245,7 +262,7 @@ impl Refusal {
             | Self::Draft(DraftError::NotGranted { .. }) => "not_granted",
             Self::Denied { .. } => "unauthorized",
             Self::TooManyOfOne => "too_many_of_one",
-            Self::NotFound { .. } | Self::NoSubscription => "not_found",
+            Self::NotFound { .. } | Self::NoSubscription | Self::NoSigningKey => "not_found",
             Self::Method { .. } => "method",
             Self::BodyTooLarge { .. } | Self::BatchTooLong { .. } | Self::TargetTooLong { .. } => {
                 "too_large"

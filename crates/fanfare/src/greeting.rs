@@ -57,8 +57,8 @@ fn asks_to_close(headers: &HeaderMap) -> bool {
     options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
-/// A comment, so that `onopen` fires, and a reconnection time of this connection's own (SRV-05).
-pub(crate) fn first_bytes(route: StreamRoute, retry_hint: bool) -> Bytes {
+/// A comment, so that `onopen` fires, and the reconnection time `retry`, in ms (SRV-05).
+pub(crate) fn first_bytes(route: StreamRoute, retry: Option<u64>) -> Bytes {
     let mut first = Vec::with_capacity(64);
     match route {
         StreamRoute::Mercure => first.extend_from_slice(HEARTBEAT),
@@ -66,11 +66,16 @@ pub(crate) fn first_bytes(route: StreamRoute, retry_hint: bool) -> Bytes {
             .expect("it is one line")
             .encode(&mut first),
     }
-    if retry_hint {
-        // Browsers add no jitter of their own, so the herd is spread here.
-        Retry::from_millis(rand::random_range(2000..=6000)).encode(&mut first);
+    if let Some(retry) = retry {
+        Retry::from_millis(retry).encode(&mut first);
     }
     first.into()
+}
+
+/// A reconnection time of one connection's own, in ms: browsers add no jitter of their own, so the
+/// herd is spread here.
+pub(crate) fn own_retry() -> u64 {
+    rand::random_range(2000..=6000)
 }
 
 /// The answer after which a browser tries again (SRV-08): any other status, and EventSource gives
@@ -80,7 +85,7 @@ pub(crate) fn first_bytes(route: StreamRoute, retry_hint: bool) -> Bytes {
 pub(crate) fn come_back(refusal: &Refusal, elsewhere: bool) -> Response<Bytes> {
     let mut body = Vec::new();
     let after = if elsewhere {
-        1000..=3000
+        250..=1000
     } else {
         10_000..=60_000
     };

@@ -24,6 +24,7 @@ mod greeting;
 mod interest;
 mod journal;
 mod last_event_id;
+mod poll;
 mod presence;
 mod subscribe;
 
@@ -34,16 +35,17 @@ mod draft;
 mod namespace;
 mod publish;
 
+mod admin;
 mod assets;
 mod authority;
 mod cors;
+mod dashboard;
 mod error;
 mod expires;
 mod form;
 mod health;
 mod metadata;
 mod metrics;
-mod page;
 mod protocol_string;
 mod revocations;
 mod site;

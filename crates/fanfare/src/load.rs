@@ -15,6 +15,7 @@ mod publisher;
 mod report;
 mod subscriber;
 mod target;
+mod wire;
 
 use std::io;
 use std::time::Duration;

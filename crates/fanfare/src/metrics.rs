@@ -164,6 +164,11 @@ impl Metrics {
         self.accepted.inc();
     }
 
+    /// Connections ever accepted.
+    pub(crate) fn connections_accepted(&self) -> u64 {
+        self.accepted.get()
+    }
+
     pub(crate) fn refused(&self, reason: &'static str) {
         self.refusals.get_or_create(&Reason { reason }).inc();
     }

@@ -26,7 +26,7 @@ use document::Document;
 use lease::Lease;
 use roster::{Limits, Listed, Payload, Roster, Visitor};
 
-pub(crate) use roster::Holder;
+pub(crate) use roster::{Holder, Known};
 
 pub(crate) mod api;
 mod document;
@@ -142,6 +142,11 @@ impl Presence {
     /// The name of guest `id`, which everybody sees who sees presence.
     pub(crate) fn subscriber(&self, id: u64) -> Option<Uuid> {
         self.roster().subscriber(id)
+    }
+
+    /// What an operator is shown of guest `id`.
+    pub(crate) fn known(&self, id: u64) -> Option<Known> {
+        self.roster().known(id)
     }
 
     /// Tells of the arrival of guest `id`; the offset of the last event that does.

@@ -8,13 +8,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::body;
-use crate::error::{Denied, Refusal, Style, into_body, json_line, with_body};
+use crate::error::{Refusal, Style, into_body, json_line, with_body};
 use crate::presence::Holder;
 use crate::server::Server;
 
@@ -193,25 +192,6 @@ impl Server {
         self.revocations.add(what, terms, limit)?;
         let covered = |holder: &Holder| self.revocations.cover(holder);
         Ok(self.presence.dismiss(&self.hub, covered))
-    }
-
-    /// Judges whoever wants to administer: by the one token for that (S19).
-    fn admin(&self, parts: &Parts) -> Result<(), Refusal> {
-        let field = parts.headers.get(AUTHORIZATION);
-        let token = field.and_then(|field| field.as_bytes().strip_prefix(b"Bearer "));
-        let (Some(token), Some(wanted)) = (token, &self.config.admin_token) else {
-            let (denied, dialect) = (Denied::NoToken, self.usual_dialect());
-            return Err(self.deny(parts, "admin", denied, dialect, &"no admin token"));
-        };
-        // In constant time, or the answer's delay would tell how much of a guess is right.
-        let wanted = wanted.reveal().as_bytes();
-        match aws_lc_rs::constant_time::verify_slices_are_equal(token, wanted) {
-            Ok(()) => Ok(()),
-            Err(_) => {
-                let (denied, dialect) = (Denied::InvalidToken, self.usual_dialect());
-                Err(self.deny(parts, "admin", denied, dialect, &"not the admin token"))
-            }
-        }
     }
 }
 

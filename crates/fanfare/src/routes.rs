@@ -25,7 +25,7 @@ use crate::presence::api;
 use crate::server::{Config, Server};
 use crate::site::METADATA_PREFIX;
 use crate::subscribe::StreamRoute;
-use crate::{assets, batch, body, broadcast, cors, health, metadata, page, publish, revocations};
+use crate::{admin, assets, batch, body, broadcast, cors, dashboard, health, metadata, publish};
 
 /// Makes the router. Routes of roles that are not configured do not exist (D0-U3).
 pub(crate) fn router(server: &Arc<Server>) -> Router {
@@ -58,13 +58,11 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         let path = format!("{METADATA_PREFIX}{}", config.hub_path);
         router = router.route(&path, get(metadata::get));
     }
-    if config.admin_token.is_some() {
-        router = router.route("/admin/revoke", post(revocations::post));
-    }
-    if dev {
-        router = router.route("/", get(page::page));
+    if admin::is_open(config) {
+        router = router.merge(dashboard::router());
     }
     router
+        .merge(admin::router(config))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .layer(from_fn_with_state(Arc::clone(server), every))
@@ -110,7 +108,7 @@ impl Server {
         ] {
             answer.insert(name, HeaderValue::from_static(value));
         }
-        // The page brings a policy of its own, which is stricter.
+        // Some files bring a policy of their own.
         answer
             .entry(CONTENT_SECURITY_POLICY)
             .or_insert(HeaderValue::from_static("default-src 'self'"));

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use fanfare_broker::{Publication, PublishError, Receipt};
 use fanfare_hub::{Drained, Hub};
@@ -69,7 +69,8 @@ pub struct Config {
     pub cookie_name: String,
     /// The cookie that may carry a token of 1.0. Default `__Secure-mercure_access_token` (D1-A6).
     pub access_cookie_name: String,
-    /// Opens `/admin/revoke`. `None`: there is no such route.
+    /// Opens the dashboard at `/`, and the routes of `/admin`. `None`: in development both are there
+    /// without it, and otherwise not at all.
     pub admin_token: Option<Secret>,
     /// Revocations that are remembered. Default 100,000. Past it: 507, and nothing is revoked.
     pub revocations_max: usize,
@@ -117,7 +118,7 @@ pub struct Config {
     pub retry_hint: bool,
     /// Time over which streams are ended at the stop signal. Default 30 s.
     pub drain: Duration,
-    /// Development: the plain endpoints need no token, and `/` is a page to try things out.
+    /// Development: the plain endpoints need no token, nor does the dashboard on this machine.
     pub dev: Option<Dev>,
 }
 
@@ -169,16 +170,20 @@ impl Default for Config {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Dev {
-    /// A token that may publish everywhere; the page at `/` holds it, for everybody who can open it.
+    /// A token that may publish and see everything; the dashboard has it, and opens to it. Empty:
+    /// there is none.
     pub publisher_token: String,
+    /// What signs publishers' and subscribers' tokens in the dashboard; `None`: nothing does.
+    pub keys: [Option<Secret>; 2],
 }
 
 impl Dev {
-    /// Embeds `publisher_token` in the page.
+    /// Gives the dashboard `publisher_token`, and nothing to sign with.
     #[must_use]
     pub fn new(publisher_token: impl Into<String>) -> Self {
         Self {
             publisher_token: publisher_token.into(),
+            keys: [None, None],
         }
     }
 }
@@ -187,6 +192,7 @@ impl fmt::Debug for Dev {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dev")
             .field("publisher_token", &"[redacted]")
+            .field("keys", &self.keys)
             .finish()
     }
 }
@@ -281,6 +287,7 @@ pub(crate) struct Server {
     span: Option<Span>,
     /// Cancelled: the stop signal has come.
     draining: CancellationToken,
+    started: Instant,
 }
 
 impl Server {
@@ -301,12 +308,18 @@ impl Server {
             publishes: TaskTracker::new(),
             span,
             draining: CancellationToken::new(),
+            started: now(),
         }
     }
 
     /// Whether the stop signal has come.
     pub(crate) fn draining(&self) -> bool {
         self.draining.is_cancelled()
+    }
+
+    /// How long it has been there.
+    pub(crate) fn uptime(&self) -> Duration {
+        now().saturating_duration_since(self.started)
     }
 
     /// Whether anybody can subscribe; if not, the stream routes do not exist (D0-U3).
@@ -411,6 +424,11 @@ impl Server {
             self.connections.wait().await;
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "uptime goes by the clock")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// How long a connection may take for the request it is at, once the drain is over.

@@ -17,10 +17,11 @@ use crate::authority::SUBSCRIBER;
 use crate::dialect::Dialect;
 use crate::error::{Denied, InvalidUserId, Refusal, Style};
 use crate::form::Form;
-use crate::greeting::{come_back, first_bytes, is_event_source, stream_head};
+use crate::greeting::{come_back, first_bytes, is_event_source, own_retry, stream_head};
 use crate::interest::{self, Wanted};
 use crate::journal;
 use crate::last_event_id::Presented;
+use crate::poll;
 use crate::presence::Holder;
 use crate::protocol_string;
 use crate::server::Server;
@@ -114,8 +115,13 @@ impl Server {
             return accepted.head.map(|()| body);
         }
         let held = self.metrics.hold_stream();
+        let first_len = accepted.first.len();
         let events = accepted.admission.into_stream(accepted.first);
         self.seen_in(accepted.guest);
+        if poll::is_asked(parts) {
+            let piece = poll::piece(events, first_len, poll::WAIT).await;
+            return accepted.head.map(|()| Body::from(piece));
+        }
         let counted = events.inspect(move |_| {
             // Lives as long as the stream does.
             let _ = &held;
@@ -211,9 +217,12 @@ impl Server {
         if route == StreamRoute::Mercure && form.first("gap")? != Some("1") {
             subscription.gap_signal = GapSignal::Cursor;
         }
-        if form.first("heartbeat")? == Some("1") {
+        let polls = poll::is_asked(parts);
+        // Either would be the event that a piece ends with, each time.
+        if !polls && form.first("heartbeat")? == Some("1") {
             subscription.heartbeat = Heartbeat::Event;
         }
+        subscription.tells_live = !polls && form.first("live")? == Some("1");
         if route == StreamRoute::Events {
             subscription.grant = self.own_topic(parts, form, grant.as_ref())?;
         }
@@ -222,6 +231,7 @@ impl Server {
             subscription.grant = union(&subscription.grant, &granted);
             subscription.ends_at = grant.expires_at.and_then(instant_of);
         }
+        subscription.address = parts.extensions.get::<Peer>().map(|peer| peer.0);
         subscription.hidden = self.presence.hidden_from(dialect);
         let presented = Presented::of(&parts.headers, form, dialect)?;
         subscription.last_event_id.clone_from(&presented.id);
@@ -243,7 +253,10 @@ impl Server {
         Ok(Accepted {
             head: stream_head(route, parts, resumed.as_ref()),
             admission,
-            first: first_bytes(route, self.config.retry_hint),
+            first: match polls {
+                true => first_bytes(route, Some(poll::RETRY)),
+                false => first_bytes(route, self.config.retry_hint.then(own_retry)),
+            },
             guest: id.map(|id| GuestOf {
                 id,
                 holder: grant.as_ref().and_then(Holder::of),

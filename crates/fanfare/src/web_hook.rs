@@ -1,6 +1,6 @@
 //! Tells one receiver by HTTP which topics are listened to.
 //!
-//! [`Occupancy`] counts subscribers by topic; a [`Courier`] posts what has changed. What is to be
+//! `Occupancy` counts subscribers by topic; a `Courier` posts what has changed. What is to be
 //! told follows from a state and not from a queue: for each topic, whether it has subscribers, held
 //! against what the receiver knows. So a topic that flips back before it was told is never told,
 //! and a receiver that is away for a day costs no more memory than one that is away for a minute.

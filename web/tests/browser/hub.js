@@ -1,13 +1,15 @@
 // The hub: the real program, on a free port, killed with its test.
 
 import { spawn } from "node:child_process";
-import { createHmac } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+
+import { until } from "./browsers.js";
 
 const PROGRAM = process.env.WEB_HUB ?? fileURLToPath(new URL("../../../target/debug/fanfare", import.meta.url));
 const READY = "fanfare is ready on ";
@@ -16,6 +18,8 @@ const KEY = "a key for tests, with enough bytes for HMAC";
 export class Hub {
   url;
   #program;
+  #options;
+  #folder;
   #head = { "Content-Type": "application/json" };
 
   /** One that everybody may publish to. */
@@ -32,22 +36,27 @@ export class Hub {
 
   static async #start(options) {
     const hub = new Hub();
-    const listen = options.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
+    hub.#options = options;
     // It keeps its history where it runs, and no other hub may.
-    const folder = mkdtempSync(join(tmpdir(), "fanfare-web-"));
-    const stdio = ["ignore", "pipe", process.env.WEB_LOG ? "inherit" : "ignore"];
-    const program = spawn(PROGRAM, ["serve", ...options, ...listen], { cwd: folder, stdio });
-    hub.#program = program;
+    hub.#folder = mkdtempSync(join(tmpdir(), "fanfare-web-"));
     process.once("exit", () => {
-      program.kill("SIGKILL");
-      rmSync(folder, { recursive: true, force: true });
+      hub.#program.kill("SIGKILL");
+      rmSync(hub.#folder, { recursive: true, force: true });
     });
     process.once("SIGTERM", () => process.exit(1));
+    await hub.#run(options.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"]);
+    return hub;
+  }
+
+  async #run(listen) {
+    const stdio = ["ignore", "pipe", process.env.WEB_LOG ? "inherit" : "ignore"];
+    const program = spawn(PROGRAM, ["serve", ...this.#options, ...listen], { cwd: this.#folder, stdio });
+    this.#program = program;
     for await (const line of createInterface({ input: program.stdout })) {
       if (!line.startsWith(READY)) continue;
-      hub.url = line.slice(READY.length).trim();
+      this.url = line.slice(READY.length).trim();
       program.stdout.resume();
-      return hub;
+      return;
     }
     throw new Error("the hub does not start");
   }
@@ -75,6 +84,12 @@ export class Hub {
     return (await answer.json()).id;
   }
 
+  /** Publishes `data` again and again until the hub says that it is stored; it is stored once (O3). */
+  async store(data, about = {}) {
+    const idempotencyKey = randomUUID();
+    return until(`${data} is stored`, () => this.publish(data, { ...about, idempotencyKey }).catch(() => undefined));
+  }
+
   /** One of its figures. */
   async figure(name) {
     const text = await (await fetch(`${this.url}/metrics`)).text();
@@ -86,11 +101,21 @@ export class Hub {
     return this.figure("fanfare_subscribers");
   }
 
+  /** Ends it as a crash would, or by `signal`, and starts it where it was, with the history that it left. */
+  async restart(signal = "SIGKILL") {
+    await this.#end(signal);
+    await this.#run(["--listen", this.address]);
+  }
+
   /** Ends it as a crash would. */
-  async crash() {
+  crash() {
+    return this.#end("SIGKILL");
+  }
+
+  async #end(signal) {
     if (this.#program.exitCode !== null || this.#program.signalCode !== null) return;
     const gone = once(this.#program, "exit");
-    this.#program.kill("SIGKILL");
+    this.#program.kill(signal);
     await gone;
   }
 }

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { constants, createGzip } from "node:zlib";
 
 import { BROWSERS, launch, until } from "./browsers.js";
 import { STREAM, fixtures } from "./fixtures.js";
@@ -62,6 +63,19 @@ const answers = {
     const status = Number(url.searchParams.get("status"));
     const location = url.searchParams.get("location");
     answer.writeHead(status, location ? { Location: location } : {}).end();
+  },
+  /** A head, and the end of the connection before a byte of the body. */
+  "/headless": (_, answer, url, visit) => {
+    if (visit > 1) return stream(answer, "data: at last\n\n");
+    answer.writeHead(200, STREAM).flushHeaders();
+    setTimeout(() => answer.socket.resetAndDestroy(), 200);
+  },
+  /** Compressed as it goes, and never ended. */
+  "/gzip": (_, answer) => {
+    const gzip = createGzip({ flush: constants.Z_SYNC_FLUSH });
+    answer.writeHead(200, { ...STREAM, "Content-Encoding": "gzip" });
+    gzip.pipe(answer);
+    gzip.write("data: x\n\n");
   },
   "/cookie": (request, answer, url, visit) => {
     const cookie = request.headers.cookie?.includes("taste=sweet") ? "COOKIE" : "NO_COOKIE";
@@ -383,6 +397,101 @@ for (const name of BROWSERS) {
       assert.deepEqual(said.filter((it) => it.startsWith("message")), ["message 1", "message 2"]);
       const fields = server.visits(key.slice(6)).map((visit) => visit["last-event-id"]);
       assert.deepEqual(fields, [undefined, "7", "7", "7", "7"]);
+    });
+
+    test("wb_08 an id stays until another, and an empty one takes it away", async () => {
+      for (const [body, ids] of [
+        ["id: 1\ndata: 1\n\ndata: 2\n\nid: 2\ndata:3\n\ndata:4\n\n", ["1", "1", "2", "2"]],
+        ["id: 1\ndata: 1\n\nid:\ndata:2\n\ndata:3\n\n", ["1", "", ""]],
+        ["id: 1\ndata: 1\n\nid\ndata:2\n\ndata:3\n\n", ["1", "", ""]],
+      ]) {
+        const said = await watch(raw(body, "&open"), { count: ids.length + 1 });
+        assert.deepEqual(said.slice(1).map(([, , id]) => id), ids);
+      }
+    });
+
+    test("wb_14 wb_15 a retry that is no number is ignored, an empty one sets it back", async () => {
+      // Were it taken, or the one before it kept, the second visit would be a minute away.
+      for (const [first, second] of [["200", "60000x"], ["200", "+60000"], ["60000", ""]]) {
+        const key = token();
+        const bodies = [`retry:${first}\nretry:${second}\ndata: 1\n\n`, "data: 2\n\n"];
+        const said = await brief(`/visits?${key}${bodies.map((it) => `&b64=${b64(it)}`).join("")}`, { count: 5 });
+        assert.deepEqual([said[1], said[4]], ["message 1", "message 2"], second);
+      }
+    });
+
+    test("wb_26 window.stop() closes it", async () => {
+      const url = raw("data:x\n\n", "&open");
+      await page.evaluate((url) => {
+        globalThis.stopped = new EventSource(url);
+      }, url);
+      await until("open", () => page.evaluate("stopped.readyState === 1"));
+      await page.evaluate("window.stop()");
+      await until("closed", () => page.evaluate("stopped.readyState === 2"));
+    });
+
+    test("wb_31 a page that is left has no connection, and has one again if it is kept and returned to", async (t) => {
+      const hub = await Hub.open();
+      const tab = await program.newPage();
+      await tab.goto(`${hub.url}/healthz`);
+      await tab.evaluate(() => {
+        globalThis.source = new EventSource("/events");
+      });
+      const subscribers = (count) => until(`${count} subscribers`, async () => (await hub.subscribers()) === count);
+      await subscribers(1);
+      await tab.goto(`${hub.url}/readyz`);
+      await subscribers(0);
+      await tab.evaluate("setTimeout(() => history.back())");
+      const back = () => tab.evaluate("location.pathname === '/healthz' && document.readyState === 'complete'");
+      await until("back", () => back().catch(() => false));
+      const kept = await tab.evaluate("Boolean(globalThis.source)");
+      t.diagnostic(`kept by the back/forward cache: ${kept}`);
+      if (kept) await subscribers(1);
+      await tab.close();
+      await hub.crash();
+    });
+
+    test("wb_51 srv_08 a passing refusal: it will come back", async () => {
+      const hub = await Hub.open("--subscribers-max", "1", "--cors-origin", server.url);
+      const [first] = await Promise.all([
+        watch(`${hub.url}/events`, { count: 3 }),
+        until("a subscriber", async () => (await hub.subscribers()) === 1)
+          .then(async () => {
+            assert.deepEqual(await brief(`${hub.url}/events`, { count: 2 }), ["open", "error 0"]);
+            await hub.publish("x");
+          })
+          .finally(() => hub.crash()),
+      ]);
+      assert.deepEqual(first.map(([type]) => type), ["open", "message", "error"]);
+    });
+
+    test("wb_54 a head without a byte of the body, and a reset: Firefox never comes back by itself", async () => {
+      const said = await brief(`${other.url}/headless?${token()}&origin=*`, { count: 4 });
+      assert.equal(said.at(-1), chromium ? "message at last" : "error 2", `${said}`);
+    });
+
+    test("wb_56 where it comes back to after a redirect", async () => {
+      for (const status of [301, 302, 303, 307, 308]) {
+        const [from, to] = [token(), token()];
+        const bodies = ["retry: 2\ndata: 1\n\n", "data: 2\n\n"].map((it) => `&b64=${b64(it)}`).join("");
+        const target = encodeURIComponent(`/visits?${to}${bodies}`);
+        const said = await brief(`/redirect?${from}&status=${status}&location=${target}`, { count: 5 });
+        assert.equal(said.at(-1), "message 2");
+        const pinned = chromium || status === 301 || status === 308;
+        assert.equal(server.visits(from.slice(6)).length, pinned ? 1 : 2, `${status}`);
+      }
+    });
+
+    test("wb_61 compressed and flushed for each event, it is delivered at once", async () => {
+      assert.deepEqual(await brief(`/gzip?${token()}`, { count: 2 }), ["open", "message x"]);
+    });
+
+    test("wb_65 a token that ends, ends the stream, and the next is refused for good", async () => {
+      const hub = await Hub.guarded("--cors-origin", server.url, "--retry-hint=false");
+      const url = `${hub.url}/.well-known/mercure?topic=t&authorization=${Hub.token({ subscribe: ["*"], seconds: 1 })}`;
+      const said = await brief(url);
+      assert.deepEqual(said, ["open", "error 0", "error 2"]);
+      await hub.crash();
     });
 
     test("wb_55 a line that ends with CR is not waited for", async () => {

@@ -1,4 +1,5 @@
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use fanfare_broker::{Cursor, Epoch, Publication, Topic};
 use fanfare_wire::Event;
@@ -30,7 +31,8 @@ fn a_shard_takes_each_record_once_in_order() {
             cut: None,
             lineage: None,
             first: 1,
-            more: false
+            more: false,
+            since: None,
         }
     );
     ring.append_what_fits(&mut records(4..=4));
@@ -124,7 +126,8 @@ fn a_cut_is_told_once_to_every_shard() {
             cut: Some(3),
             lineage: None,
             first: 4,
-            more: false
+            more: false,
+            since: None,
         }
     );
     assert_eq!(ring.take(0, usize::MAX, &mut taken).cut, None);
@@ -157,4 +160,33 @@ fn c3_what_began_in_a_skip_is_told_as_a_later_cut_leaves_it() {
     let taken = ring.take(0, usize::MAX, &mut Vec::new());
     assert_eq!(taken.lineage.as_deref(), Some(&kept));
     assert_eq!(ring.take(0, usize::MAX, &mut Vec::new()).lineage, None);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "any instant will do")]
+fn what_is_taken_says_when_its_oldest_record_came() {
+    let ring = Ring::new(1 << 20, 100, 2, 1);
+    let one = Instant::now();
+    let later = one + Duration::from_secs(1);
+    let since = |shard, budget| ring.take(shard, budget, &mut Vec::new()).since;
+    ring.arrived(one);
+    assert_eq!(since(0, usize::MAX), None, "nothing is there yet");
+    ring.append_what_fits(&mut records(1..=2));
+    ring.arrived(later);
+    ring.append_what_fits(&mut records(3..=3));
+    assert_eq!(since(0, 1), Some(one));
+    assert_eq!(since(0, usize::MAX), Some(one), "the rest of it");
+    assert_eq!(since(1, usize::MAX), Some(one), "each shard for itself");
+    ring.arrived(later);
+    ring.append_what_fits(&mut records(4..=4));
+    assert_eq!(since(0, usize::MAX), Some(later));
+    assert_eq!(since(0, usize::MAX), None);
+}
+
+#[test]
+fn recent_records_are_the_newest_oldest_first() {
+    let ring = Ring::new(1 << 20, 100, 1, 1);
+    ring.append_what_fits(&mut records(1..=5));
+    assert_eq!(offsets(&ring.recent(2)), [4, 5]);
+    assert_eq!(offsets(&ring.recent(9)), [1, 2, 3, 4, 5]);
 }

@@ -296,6 +296,13 @@ pub(super) fn heartbeat_event(interval: Duration) -> Frame {
     Frame::new(&event)
 }
 
+/// The event `fanfare-live`: from here on everything is new (SRV-15). It has no id either.
+pub(super) fn live_event() -> Frame {
+    let mut event = Event::new("{}");
+    event.event_type = EventType::parse("fanfare-live").ok();
+    Frame::new(&event)
+}
+
 /// What ends a body cleanly: HTTP/1.1's last chunk (RFC 9112 §7.1), or nothing.
 pub(super) fn last_chunk(form: Form) -> &'static [u8] {
     match form {

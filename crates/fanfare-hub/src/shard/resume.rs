@@ -360,6 +360,14 @@ impl<S: Sink> Shard<S> {
             }
             return;
         }
+        let untold = |lag: &mut Lag| std::mem::take(&mut lag.tells_live);
+        if self.lag_mut(key).is_some_and(untold) {
+            let live = self.live_event.bytes(self.form(key)).clone();
+            if let Some(lag) = self.lag_mut(key) {
+                lag.rest = live;
+            }
+            return self.queue(key);
+        }
         let Some(subscriber) = self.subscribers.get_mut(key.place as usize) else {
             return;
         };

@@ -58,6 +58,8 @@ struct Bench {
     ring: Ring,
     now: Instant,
     offset: u64,
+    /// Whether who is attached wants to be told when it is live.
+    tells_live: bool,
 }
 
 impl Bench {
@@ -77,6 +79,7 @@ impl Bench {
             ring: Ring::new(1 << 20, 1000, 1, 1),
             now,
             offset: 0,
+            tells_live: false,
         }
     }
 
@@ -108,6 +111,7 @@ impl Bench {
             next,
             first,
             gap: None,
+            tells_live: self.tells_live,
             ends_at,
             guest: None,
         };
@@ -251,6 +255,47 @@ fn srv_06_heartbeat_comes_after_silence_only() {
     assert!(text(&peer).ends_with("2\r\n:\n\r\n"));
     let beats = bench.shard.counters.heartbeats_total.read();
     assert_eq!(beats, 1);
+}
+
+const LIVE: &str = "event: fanfare-live\ndata: {}\n\n";
+
+#[test]
+fn srv_15_live_is_told_once_after_all_that_was_missed() {
+    let mut bench = Bench::new(Config::default());
+    bench.tells_live = true;
+    bench.publish("missed");
+    bench.turn();
+    let (key, peer) = bench.attach_at(1, None);
+    // Some of it, and no more.
+    peer.borrow_mut().room = Some(20);
+    bench.turn();
+    assert!(!text(&peer).contains(LIVE));
+    bench.publish("meanwhile");
+    peer.borrow_mut().room = None;
+    bench.shard.writable(key);
+    bench.turn();
+    bench.publish("new");
+    bench.turn();
+    // It falls behind once more; that it is live again is nothing that it asked about.
+    peer.borrow_mut().room = Some(10);
+    bench.publish("stalled");
+    bench.turn();
+    peer.borrow_mut().room = None;
+    bench.shard.writable(key);
+    bench.turn();
+    let got = text(&peer);
+    let places = ["missed", "meanwhile", LIVE, "new", "stalled"].map(|it| got.find(it).unwrap());
+    assert!(places.is_sorted(), "{got}");
+    assert_eq!(got.matches(LIVE).count(), 1);
+}
+
+#[test]
+fn srv_15_live_is_told_at_once_if_nothing_was_missed() {
+    let mut bench = Bench::new(Config::default());
+    bench.tells_live = true;
+    let (_, peer) = bench.attach();
+    bench.turn();
+    assert!(text(&peer).ends_with(&format!("{LIVE}\r\n")));
 }
 
 #[test]
@@ -652,6 +697,69 @@ fn an_event_that_has_expired_is_not_replayed_from_history() {
         .history(&read, HistorySlice { page, bounds }, bench.now);
     bench.turn();
     assert_eq!(events(&peer), ["kept", "x"]);
+}
+
+#[test]
+fn a_survey_says_who_is_behind_since_when_and_why() {
+    let mut bench = Bench::new(Config::default());
+    let (key, peer) = bench.attach();
+    bench.pass(SECOND * 5);
+    bench.attach();
+    peer.borrow_mut().room = Some(10);
+    for _ in 0..3 {
+        bench.publish("x");
+        bench.turn();
+    }
+    bench.now += SECOND * 2;
+    let found = bench.shard.survey(0, 10, bench.now);
+    assert_eq!(found.next, None);
+    let [behind, live] = &found.subscribers[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!((behind.age, live.age), (SECOND * 7, SECOND * 2));
+    assert!(live.lag.is_none() && live.number > behind.number);
+    let lag = behind.lag.unwrap();
+    assert_eq!(
+        (lag.behind, lag.waits_for, lag.stuck),
+        (2, "sink", SECOND * 2)
+    );
+    assert!(lag.held_bytes > 0);
+
+    peer.borrow_mut().room = None;
+    bench.shard.writable(key);
+    bench.turn();
+    let found = bench.shard.survey(0, 10, bench.now);
+    assert!(found.subscribers.iter().all(|it| it.lag.is_none()));
+}
+
+#[test]
+fn a_survey_goes_on_where_its_page_ended() {
+    let mut bench = Bench::new(Config::default());
+    let keys: Vec<Key> = (0..5).map(|_| bench.attach().0).collect();
+    bench.shard.cut(keys[1]);
+    let (mut numbers, mut from) = (Vec::new(), Some(0));
+    while let Some(place) = from {
+        let found = bench.shard.survey(place, 2, bench.now);
+        assert!(found.subscribers.len() <= 2);
+        numbers.extend(found.subscribers.iter().map(|it| it.number));
+        from = found.next;
+    }
+    let expected = [0, 2, 3, 4].map(|nth: usize| keys[nth].generation);
+    assert_eq!(numbers, expected);
+}
+
+#[test]
+fn only_a_turn_that_wrote_to_somebody_says_since_when_it_waited() {
+    let mut bench = Bench::new(Config::default());
+    let came = bench.now;
+    bench.ring.arrived(came);
+    bench.publish("x");
+    assert_eq!(bench.turn().since, None, "nobody is there");
+    bench.attach();
+    bench.ring.arrived(came);
+    bench.publish("x");
+    assert_eq!(bench.turn().since, Some(came));
+    assert_eq!(bench.turn().since, None);
 }
 
 #[test]

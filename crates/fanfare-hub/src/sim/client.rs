@@ -24,6 +24,7 @@ pub(super) struct Client {
     pub(super) gaps_read: u64,
     /// It was told `earliest`: the next event may be any retained one.
     at_earliest: bool,
+    told_live: bool,
     raw: Vec<u8>,
     plain: Vec<u8>,
 }
@@ -40,6 +41,7 @@ impl Client {
             events_read: 0,
             gaps_read: 0,
             at_earliest: false,
+            told_live: false,
             raw: Vec::new(),
             plain: Vec::new(),
         }
@@ -49,6 +51,7 @@ impl Client {
     pub(super) fn connect(&mut self, pipe: Rc<RefCell<Pipe>>, now: Instant) {
         self.connected_at = now;
         self.pipe = Some(pipe);
+        self.told_live = false;
         self.raw.clear();
         self.plain.clear();
     }
@@ -111,6 +114,9 @@ impl Client {
         trace.push(format!("{} {event} {id:?} {data}", self.name));
         if event == "fanfare-gap" {
             self.read_gap(id.unwrap(), data, past, now);
+        } else if event == "fanfare-live" {
+            let again = std::mem::replace(&mut self.told_live, true);
+            assert!(!again, "client {}: live twice on a connection", self.name);
         } else {
             self.read_event(data.trim_end_matches('.').parse().unwrap(), past, now);
         }

@@ -453,6 +453,7 @@ impl World {
             next,
             first,
             gap,
+            tells_live: number.is_multiple_of(2),
             ends_at: None,
             guest: None,
         };

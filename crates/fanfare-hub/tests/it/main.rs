@@ -13,3 +13,4 @@ mod hub;
 mod limits;
 mod privacy;
 mod resume;
+mod survey;

@@ -114,6 +114,13 @@ impl Writer {
             self.set_full("the disk is full".to_owned());
         } else if fault.is_busy() {
             tracing::error!("another process writes this database; nothing was stored: {fault}");
+        } else if fault.is_damage() {
+            // What a start would make of it (F11); a new process could do no better.
+            let condition = Condition::read_only(&fault.to_string());
+            if let Condition::ReadOnly(why) = &condition {
+                tracing::error!("{why}");
+            }
+            self.shared.set_condition(condition);
         } else {
             tracing::error!("the history cannot be written any more: {fault}");
             // Never another write: SQLite would go on as if nothing had happened (F4).

@@ -5,6 +5,7 @@ use std::fmt;
 use fanfare_broker::PublishError;
 use rusqlite::{ErrorCode, ffi};
 
+use crate::blocks::is_damage;
 use crate::queue::RETRY;
 
 /// Where a write failed.
@@ -47,6 +48,11 @@ impl Fault {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
         );
         busy && self.at == At::Begin
+    }
+
+    /// What is on the disk is damaged, and nothing was committed: another start would meet the same.
+    pub(super) fn is_damage(&self) -> bool {
+        self.at != At::Commit && is_damage(&self.error)
     }
 
     /// What the publishers are told.

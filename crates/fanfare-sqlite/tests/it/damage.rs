@@ -9,10 +9,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
-use fanfare_broker::{Broker, Health, Record, Resolved, TopicFilter};
+use fanfare_broker::{Broker, Health, PublishError, Record, Resolved, TopicFilter};
 use fanfare_sqlite::{Config, Durability, OnDamage, OpenError, SqliteBroker};
 use fanfare_wire::{EventId, EventType, Retry};
+use futures_util::FutureExt;
 
 use crate::folder::{
     All, DATABASE, Folder, LOG, Names, close, publication, read_all, store, store_numbers,
@@ -285,6 +287,55 @@ async fn f10_damage_that_a_read_meets_is_told_and_the_hub_goes_on() {
     };
     assert!(why.contains("100 to 102"), "{why}");
     store_numbers(&broker, 301..302).await;
+}
+
+/// A page of old records was damaged, a start did not look there, and trimming met it: the process
+/// ended with code 74, and so did each that its supervisor started after it.
+#[tokio::test]
+async fn f11_damage_that_the_writer_meets_makes_the_history_read_only_and_ends_nothing() {
+    let folder = Folder::new();
+    let broker = folder.open(&config());
+    store_numbers(&broker, 1..3001).await;
+    close(broker).await;
+    let sql = folder.sql();
+    let leaf: u32 = sql
+        .query_row(
+            "SELECT pageno FROM dbstat WHERE name = 'record' AND pagetype = 'leaf' \
+             ORDER BY path LIMIT 1 OFFSET 5",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    drop(sql);
+    let mut bytes = fs::read(folder.path().join(DATABASE)).unwrap();
+    let start = usize::try_from((leaf - 1) * 4096).unwrap();
+    bytes[start..start + 4096].fill(0xff);
+    fs::write(folder.path().join(DATABASE), bytes).unwrap();
+
+    let mut small = config();
+    small.history_count_max = 1000;
+    let broker = folder.open(&small);
+    let damaged = || match broker.health() {
+        Health::Failed { why } => why.contains("damaged").then_some(why),
+        Health::Ready | Health::Degraded { .. } | _ => None,
+    };
+    let met = tokio::time::timeout(Duration::from_secs(30), async {
+        while damaged().is_none() {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(met.await.is_ok(), "{:?}", broker.health());
+    assert!(broker.failed().now_or_never().is_none(), "{:?}", damaged());
+    let outcomes = broker.publish(vec![publication(&["a"], "new")]).await;
+    assert!(
+        matches!(outcomes[..], [Err(PublishError::Unavailable { .. })]),
+        "{outcomes:?}"
+    );
+    let read = read_all(&broker, Arc::new(All)).await.unwrap();
+    assert_eq!(read.records.last().unwrap().offset(), 3000);
+    let missing: u64 = read.missing.iter().map(|hole| hole.end - hole.start).sum();
+    let total = read.first - 1 + missing + u64::try_from(read.records.len()).unwrap();
+    assert!(missing > 0 && total == 3000, "{missing} {total}");
 }
 
 /// SQLite's own rule: what follows a frame that does not prove itself was never committed.

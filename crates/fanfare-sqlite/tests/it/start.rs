@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use fanfare_broker::{Broker, Health, Resolved};
+use fanfare_broker::{Broker, Health, Resolved, TailItem};
 use fanfare_sqlite::{Config, Durability, OnDamage, OpenError, SqliteBroker};
+use futures_util::StreamExt;
 use rusqlite::Connection;
 
 use crate::folder::{
@@ -228,6 +229,26 @@ async fn u10_an_orderly_end_is_marked_and_leaves_one_file() {
     );
     assert_eq!(folder.ask("SELECT clean FROM hub"), 1);
     assert_eq!(folder.ask("SELECT head FROM hub"), 10);
+}
+
+/// A tail that was further behind than what the writer keeps at hand ended where that began.
+#[tokio::test]
+async fn u10_a_tail_that_is_far_behind_at_the_end_brings_all_that_was_stored() {
+    let folder = Folder::new();
+    let broker = folder.open(&config());
+    store_numbers(&broker, 1..2001).await;
+    close(broker).await;
+    let broker = folder.open(&config());
+    let mut tail = broker.tail(None);
+    close(broker).await;
+    let mut last = 0;
+    while let Some(item) = tail.next().await {
+        let TailItem::Records(records) = item else {
+            panic!("{item:?}");
+        };
+        last = records.last().unwrap().offset();
+    }
+    assert_eq!(last, 2000);
 }
 
 #[tokio::test]

@@ -13,9 +13,13 @@ use crate::config::TimeSpan;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The hub's URL; with a path, that of a Mercure hub
-    #[arg(default_value = "http://127.0.0.1:3000", env = "FANFARE_URL")]
-    url: String,
+    /// The hub's URL, or those of all its nodes; with a path, that of a Mercure hub
+    #[arg(
+        value_name = "URL",
+        default_value = "http://127.0.0.1:3000",
+        env = "FANFARE_URL"
+    )]
+    urls: Vec<String>,
 
     /// Token; better given as a variable, for other users of the machine can see a command line
     #[arg(
@@ -59,8 +63,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     serve::raise_descriptor_limit();
     let authorization = args.token.as_ref().map(|Bearer(value)| value);
-    let target = Target::resolve(&args.url, authorization)
-        .map_err(|error| Failure::new(Exit::Usage, error))?;
+    let urls = args.urls.iter();
+    let nodes = urls.map(|url| Target::resolve(url, authorization));
+    let nodes: Result<Vec<_>, _> = nodes.collect();
+    let nodes = nodes.map_err(|error| Failure::new(Exit::Usage, error))?;
 
     let mut config = Config::default();
     config.subscribers = args.subscribers;
@@ -75,7 +81,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
 
     let bar = Bar::new(args.subscribers, args.duration.0);
-    let mut crowd = Crowd::connect(target, config, &mut |now| bar.connecting(now)).map_err(fail)?;
+    let crowd = Crowd::connect_to_all(nodes, config, &mut |now| bar.connecting(now));
+    let mut crowd = crowd.map_err(fail)?;
     let report = crowd.run(pace, args.duration.0, &mut |now| bar.running(now));
     let report = report.map_err(fail)?;
     bar.clear();

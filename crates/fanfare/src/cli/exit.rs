@@ -28,7 +28,7 @@ impl Exit {
         (Self::Done, "done, or drained to the end"),
         (
             Self::Failed,
-            "failed; `healthcheck`: not ready; `token inspect`: not valid; `history verify`, `history export`: damage was found",
+            "failed; `doctor`: streams do not arrive as they should; `healthcheck`: not ready; `token inspect`: not valid; `history verify`, `history export`: damage was found",
         ),
         (Self::Usage, "wrong flag, variable or configuration file"),
         (
@@ -38,7 +38,7 @@ impl Exit {
         (Self::Address, "`serve`: the address cannot be listened on"),
         (
             Self::Unreachable,
-            "`publish`, `subscribe`, `token inspect`: the hub cannot be reached; `serve`: its broker cannot",
+            "`publish`, `subscribe`, `doctor`, `token inspect`: the hub cannot be reached; `serve`: the broker's server cannot",
         ),
         (
             Self::Refused,

@@ -34,6 +34,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "MILLISECONDS")]
     retry: Option<u64>,
 
+    /// When it is no longer worth delivering: seconds from now, or a date
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+
     /// Only for subscribers whose token covers the topic
     #[arg(long)]
     private: bool,
@@ -55,6 +59,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     }
     if let Some(retry) = args.retry {
         form.append_pair("retry", &retry.to_string());
+    }
+    if let Some(expires) = &args.expires {
+        // Which of its forms it has, and whether it is over, the hub knows.
+        form.append_pair("expires", expires);
     }
     if args.private {
         form.append_pair("private", "on");

@@ -133,7 +133,8 @@ pub(crate) struct Access {
     #[arg(default_value_t = server::Config::default().access_cookie_name)]
     pub(crate) access_cookie_name: String,
 
-    /// Bearer token that may revoke tokens, at `/admin/revoke`; without it nobody can
+    /// Bearer token that may revoke tokens, at `/admin/revoke`, and opens the dashboard at `/`; without
+    /// it nobody can
     #[arg(long, value_name = "SECRET", allow_hyphen_values = true, help_heading = ACCESS)]
     pub(crate) admin_token: Option<Secret>,
 

@@ -19,7 +19,8 @@ pub(super) fn hub_path(text: &str) -> Result<String, InvalidAddress> {
     if !path.split('/').all(segment) {
         return Err(InvalidAddress::HubPath);
     }
-    if TAKEN_PATHS.contains(&text) {
+    let is_within = TAKEN_FOLDERS.iter().any(|folder| text.starts_with(folder));
+    if is_within || TAKEN_PATHS.contains(&text) {
         return Err(InvalidAddress::TakenPath);
     }
     Ok(text.to_owned())
@@ -27,14 +28,17 @@ pub(super) fn hub_path(text: &str) -> Result<String, InvalidAddress> {
 
 /// Routes of our own that a hub's URL would hide.
 const TAKEN_PATHS: [&str; 7] = [
-    "/admin/revoke",
     "/broadcast",
     "/events",
+    "/fanfare.js",
     "/healthz",
     "/metrics",
     "/publish",
     "/readyz",
 ];
+
+/// Where there are more of them.
+const TAKEN_FOLDERS: [&str; 3] = ["/admin/", "/dashboard/", "/mercure/health/"];
 
 /// `scheme://host` or `scheme://host:port`, reached by HTTP.
 pub(super) fn public_url(text: &str) -> Result<Url, InvalidAddress> {

@@ -252,9 +252,7 @@ fn hub_config(settings: &Settings) -> fanfare_hub::Config {
 
 fn server_config(settings: Settings, trust: &Trust) -> Result<server::Config, Unfit> {
     let mut config = server::Config::default();
-    config.dev = settings
-        .dev
-        .then(|| Dev::new(development_token(trust).unwrap_or_default()));
+    config.dev = settings.dev.then(|| development(trust));
     believe(trust, &mut config)?;
     config.hub_path = settings.hub_path;
     config.public_urls = settings.public_url;
@@ -323,6 +321,15 @@ fn verifier(keys: &Keys) -> Result<Verifier, Unfit> {
         Keys::One { key, algorithm } => Verifier::new(key, *algorithm)?,
         Keys::Set { url, algorithms } => Verifier::key_set(url.as_str(), algorithms.clone())?,
     })
+}
+
+fn development(trust: &Trust) -> Dev {
+    let mut dev = Dev::new(development_token(trust).unwrap_or_default());
+    dev.keys = [&trust.publisher, &trust.subscriber].map(|keys| match keys {
+        Some(Keys::One { key, algorithm }) if *algorithm == Algorithm::Hs256 => Some(key.clone()),
+        _ => None,
+    });
+    dev
 }
 
 /// A token that may publish and see everything, presence too, and lasts as long as the key, that is, this process.

@@ -18,7 +18,8 @@ use super::{Config, Latency, LoadError, Pace, Progress, Report, Target};
 /// Everything happens inside its methods, on the caller's thread; in between, connections stay
 /// open and what arrives waits in the kernel.
 pub struct Crowd {
-    target: Target,
+    /// The nodes of one hub, at least one.
+    nodes: Vec<Target>,
     config: Config,
     /// Names that no other crowd uses.
     topics: Vec<String>,
@@ -69,7 +70,25 @@ impl Crowd {
         config: Config,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, LoadError> {
+        Self::connect_to_all(vec![target], config, progress)
+    }
+
+    /// The same with the nodes of one hub, over which subscribers and publishers are spread evenly.
+    /// Their events are to have one order at all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Crowd::connect`], and without any node.
+    pub fn connect_to_all(
+        nodes: Vec<Target>,
+        config: Config,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, LoadError> {
         config.check()?;
+        if nodes.is_empty() {
+            let (field, must_be) = ("nodes", "at least one");
+            return Err(LoadError::Config { field, must_be });
+        }
         let began = now();
         let run = rand::random::<u32>();
         let topics = (0..config.topics).map(|topic| format!("bench-{run:08x}-{topic}"));
@@ -89,13 +108,16 @@ impl Crowd {
             published: 0,
             moved_at: began,
             run: Run::begin(began),
-            target,
+            nodes,
             config,
         };
         for publisher in 0..crowd.config.publishers {
             let token = Token(crowd.subscribers.len() + publisher);
-            let mut publisher = Publisher::connect(crowd.target.address)?;
-            register(&crowd.poll, &mut publisher.socket, token)?;
+            let Some(node) = node_of(&crowd.nodes, publisher) else {
+                break;
+            };
+            let mut publisher = Publisher::connect(node.address, node.tls.as_ref())?;
+            register(&crowd.poll, publisher.socket_mut(), token)?;
             crowd.publishers.push(publisher);
         }
         crowd.open_all(progress)?;
@@ -205,7 +227,10 @@ impl Crowd {
     }
 
     fn dial(&mut self, index: usize) -> Result<(), LoadError> {
-        let source = source_address(self.target.address.ip(), self.source_base, self.dialled);
+        let Some(node) = node_of(&self.nodes, index) else {
+            return Ok(());
+        };
+        let source = source_address(node.address.ip(), self.source_base, self.dialled);
         let topic = self.topics.get(index % self.topics.len());
         let mut topic = topic.cloned().unwrap_or_default();
         if let Some(template) = index.checked_rem(self.config.templates) {
@@ -213,8 +238,9 @@ impl Crowd {
             topic.push_str(&format!("%7B%23t{template}%7D"));
         }
         if let Some(subscriber) = self.subscribers.get_mut(index) {
-            let request = self.target.subscribe(&topic, subscriber.last_event_id());
-            let socket = subscriber.connect(self.target.address, source, request)?;
+            let request = node.subscribe(&topic, subscriber.last_event_id());
+            let tls = node.tls.as_ref();
+            let socket = subscriber.connect(node.address, source, tls, request)?;
             register(&self.poll, socket, Token(index))?;
             self.dialled += 1;
             self.opening += 1;
@@ -257,10 +283,11 @@ impl Crowd {
         let topics = self.topics.len() as u64;
         let topic = usize::try_from(self.published % topics).unwrap_or_default();
         let name = self.topics.get(topic).map_or("", String::as_str);
-        let Some(connection) = self.publishers.get_mut(publisher) else {
+        let node = node_of(&self.nodes, publisher);
+        let Some((connection, node)) = self.publishers.get_mut(publisher).zip(node) else {
             return Ok(());
         };
-        if let Some(socket) = connection.reconnect_if_ended(self.target.address)? {
+        if let Some(socket) = connection.reconnect_if_ended(node.address, node.tls.as_ref())? {
             register(
                 &self.poll,
                 socket,
@@ -275,7 +302,7 @@ impl Crowd {
         };
         let text = payload.text(self.config.event_bytes);
         let private = self.config.private;
-        connection.send(self.target.publish(name, &text, private))?;
+        connection.send(node.publish(name, &text, private))?;
         if self.ledger.outstanding == 0 {
             // Nothing could move while nothing was on its way.
             self.moved_at = self.moved_at.max(due);
@@ -426,7 +453,7 @@ impl Run {
 impl fmt::Debug for Crowd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Crowd")
-            .field("target", &self.target)
+            .field("nodes", &self.nodes)
             .field("config", &self.config)
             .field("open", &self.open)
             .field("outstanding", &self.ledger.outstanding)
@@ -440,6 +467,11 @@ impl fmt::Debug for Crowd {
 )]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// The node of the `index`-th subscriber or publisher.
+fn node_of(nodes: &[Target], index: usize) -> Option<&Target> {
+    nodes.get(index.checked_rem(nodes.len())?)
 }
 
 fn nanos(time: Duration) -> u64 {

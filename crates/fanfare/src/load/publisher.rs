@@ -8,11 +8,12 @@ use mio::net::TcpStream;
 use super::LoadError;
 use super::answer::{Head, Malformed};
 use super::subscriber::{dial, is_early};
+use super::wire::{Tls, Wire};
 
 /// A publisher's connection.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    pub(crate) socket: TcpStream,
+    wire: Wire,
     /// What is left to send of the request.
     request: Vec<u8>,
     /// What has come of the answer.
@@ -26,9 +27,9 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// Begins to connect.
-    pub(crate) fn connect(address: SocketAddr) -> Result<Self, LoadError> {
+    pub(crate) fn connect(address: SocketAddr, tls: Option<&Tls>) -> Result<Self, LoadError> {
         Ok(Self {
-            socket: dial(address, None)?,
+            wire: Wire::new(dial(address, None)?, tls).map_err(LoadError::Connect)?,
             request: Vec::new(),
             answer: Vec::new(),
             busy: false,
@@ -41,13 +42,19 @@ impl Publisher {
     pub(crate) fn reconnect_if_ended(
         &mut self,
         address: SocketAddr,
+        tls: Option<&Tls>,
     ) -> Result<Option<&mut TcpStream>, LoadError> {
         if !self.ended {
             return Ok(None);
         }
-        self.socket = dial(address, None)?;
+        self.wire = Wire::new(dial(address, None)?, tls).map_err(LoadError::Connect)?;
         self.ended = false;
-        Ok(Some(&mut self.socket))
+        Ok(Some(&mut self.wire.socket))
+    }
+
+    /// The socket, for whoever registers it with a poll.
+    pub(crate) fn socket_mut(&mut self) -> &mut TcpStream {
+        &mut self.wire.socket
     }
 
     /// Whether the last request is answered.
@@ -66,7 +73,7 @@ impl Publisher {
     pub(crate) fn ready(&mut self, scratch: &mut [u8]) -> Result<bool, LoadError> {
         self.write()?;
         loop {
-            match self.socket.read(scratch) {
+            match self.wire.read(scratch) {
                 Ok(0) => return self.end(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.answer.extend(scratch.iter().take(count)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -87,7 +94,7 @@ impl Publisher {
 
     fn write(&mut self) -> Result<(), LoadError> {
         while !self.request.is_empty() {
-            match self.socket.write(&self.request) {
+            match self.wire.write(&self.request) {
                 Ok(sent) => drop(self.request.drain(..sent)),
                 Err(error) if is_early(&error) => return Ok(()),
                 Err(error) => return Err(LoadError::Broken(error)),

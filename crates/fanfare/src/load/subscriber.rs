@@ -10,6 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::LoadError;
 use super::answer::{Body, Head, Malformed};
+use super::wire::{Tls, Wire};
 
 /// A subscriber, from its first connection on over all later ones.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct Subscriber {
 
 #[derive(Debug)]
 struct Connection {
-    socket: TcpStream,
+    wire: Wire,
     stage: Stage,
 }
 
@@ -68,15 +69,16 @@ impl Subscriber {
         &mut self,
         address: SocketAddr,
         source: Option<Ipv4Addr>,
+        tls: Option<&Tls>,
         request: Vec<u8>,
     ) -> Result<&mut TcpStream, LoadError> {
-        let socket = dial(address, source)?;
+        let wire = Wire::new(dial(address, source)?, tls).map_err(LoadError::Connect)?;
         self.decoder.restart();
         let connection = self.connection.insert(Connection {
-            socket,
+            wire,
             stage: Stage::Connecting { request },
         });
-        Ok(&mut connection.socket)
+        Ok(&mut connection.wire.socket)
     }
 
     /// Cuts the connection; the last event id stays.
@@ -99,7 +101,7 @@ impl Subscriber {
         connection.begin()?;
         let was_open = connection.is_open();
         let alive = loop {
-            match connection.socket.read(scratch) {
+            match connection.wire.read(scratch) {
                 Ok(0) => break false,
                 Ok(count) => {
                     let bytes = scratch.get(..count).unwrap_or_default();
@@ -107,7 +109,7 @@ impl Subscriber {
                         break false;
                     }
                     // A short read has emptied the socket; epoll tells when more has come.
-                    if count < scratch.len() && !hung_up {
+                    if count < scratch.len() && !hung_up && connection.wire.is_plain() {
                         break true;
                     }
                 }
@@ -121,6 +123,10 @@ impl Subscriber {
                 Err(error) => return Err(LoadError::Connect(error)),
             }
         };
+        if alive {
+            // A handshake may have come to its end by what was read.
+            connection.begin()?;
+        }
         let open = connection.is_open();
         if !alive {
             self.connection = None;
@@ -140,10 +146,10 @@ impl Connection {
         let Stage::Connecting { request } = &mut self.stage else {
             return Ok(());
         };
-        if let Some(error) = self.socket.take_error().map_err(LoadError::Socket)? {
+        if let Some(error) = self.wire.socket.take_error().map_err(LoadError::Socket)? {
             return Err(LoadError::Connect(error));
         }
-        match self.socket.write(request) {
+        match self.wire.write(request) {
             Ok(sent) => drop(request.drain(..sent)),
             Err(error) if is_early(&error) => {}
             Err(error) => return Err(LoadError::Connect(error)),

@@ -7,6 +7,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use http::HeaderValue;
 use url::Url;
 
+use super::wire::Tls;
+
 /// A hub under load: its address, its two routes and what the crowd is authorized by.
 ///
 /// A URL without a path means Fanfare's plain endpoints (`/events`, `/broadcast`), any other URL is
@@ -14,6 +16,8 @@ use url::Url;
 #[derive(Clone)]
 pub struct Target {
     pub(crate) address: SocketAddr,
+    /// For `https`.
+    pub(crate) tls: Option<Tls>,
     authority: String,
     /// The Mercure hub's path; `None` for the plain endpoints.
     mercure: Option<String>,
@@ -27,12 +31,15 @@ pub enum InvalidTarget {
     /// Not a URL.
     #[error("not a URL")]
     Url(#[from] url::ParseError),
-    /// Load goes over plain HTTP/1.1 only.
-    #[error("the scheme must be http, not {scheme}")]
+    /// Load goes over HTTP/1.1 only, with or without TLS.
+    #[error("the scheme must be http or https, not {scheme}")]
     Scheme {
         /// The scheme that was given.
         scheme: String,
     },
+    /// TLS with this host is not possible.
+    #[error("no TLS with this host")]
+    Tls(#[from] rustls::Error),
     /// The host's name has no address.
     #[error("the host has no address")]
     Host(#[source] io::Error),
@@ -49,10 +56,14 @@ impl Target {
     /// [`InvalidTarget`] says what about the URL or the authorization is wrong.
     pub fn resolve(url: &str, authorization: Option<&HeaderValue>) -> Result<Self, InvalidTarget> {
         let url = Url::parse(url)?;
-        if url.scheme() != "http" {
-            let scheme = url.scheme().to_owned();
-            return Err(InvalidTarget::Scheme { scheme });
-        }
+        let is_tls = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            scheme => {
+                let scheme = scheme.to_owned();
+                return Err(InvalidTarget::Scheme { scheme });
+            }
+        };
         let authorization = authorization.map(HeaderValue::to_str).transpose();
         let authorization = authorization.map_err(|_| InvalidTarget::Authorization)?;
         let authority = url.authority().to_owned();
@@ -66,6 +77,7 @@ impl Target {
             .map_err(InvalidTarget::Host)?;
         Ok(Self {
             address,
+            tls: is_tls.then(|| Tls::to(host)).transpose()?,
             authority,
             mercure: Some(url.path().to_owned()).filter(|path| path != "/"),
             authorization: authorization.map(str::to_owned),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::auth::Grant;
 use crate::error::Refusal;
-use crate::interest::Wanted;
+use crate::interest::{Language, Wanted};
 
 /// One connection. There may be very many: each field counts.
 #[derive(Clone, Debug)]
@@ -79,6 +79,15 @@ impl Holder {
 }
 
 type Account = (Option<String>, String);
+
+/// What an operator is shown of a visitor.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) subscriber: Uuid,
+    pub(crate) subject: Option<String>,
+    /// `0.x`, also on `/events`, or `1.0`.
+    pub(crate) dialect: &'static str,
+}
 
 /// How many connections one address, and one subject, may have at once; zero: any number.
 #[derive(Clone, Copy, Debug)]
@@ -170,6 +179,20 @@ impl Roster {
     /// The name of the visitor `id`.
     pub(crate) fn subscriber(&mut self, id: u64) -> Option<Uuid> {
         self.seat(id).map(|seat| seat.visitor.subscriber)
+    }
+
+    /// What is known of the visitor `id`.
+    pub(crate) fn known(&mut self, id: u64) -> Option<Known> {
+        let visitor = &self.seat(id)?.visitor;
+        let first = visitor.subscriptions.first()?;
+        Some(Known {
+            subscriber: visitor.subscriber,
+            subject: visitor.holder.as_ref().and_then(|it| it.subject.clone()),
+            dialect: match first.wanted.language {
+                Language::Template => "0.x",
+                Language::Exact | Language::UrlPattern => "1.0",
+            },
+        })
     }
 
     /// Takes `id` off the list; the visitor, if its arrival had been told.

@@ -161,8 +161,11 @@ impl Server {
 
     /// Follows revocations of all nodes from `head` on, for as long as the future is polled.
     pub(crate) async fn follow_revocations(&self, head: Option<Cursor>) {
-        if self.revocations_shared() {
+        if self.hub.capabilities().several_nodes {
             tokio::join!(self.listen_from(head), self.keep_revocations());
+        } else if self.revocations_shared() {
+            // What is revoked is revoked here.
+            self.keep_revocations().await;
         }
     }
 

@@ -6,13 +6,12 @@ use fanfare::origins::Origins;
 
 use crate::fixture::{HUB, get, serve, serve_hub};
 
-const MODULE: &str = include_str!("../../../../web/fanfare.js");
-
 #[tokio::test]
 async fn module_is_served_with_its_type_and_asked_for_again_each_time() {
     let server = serve(|_| {}).await;
     let answer = server.get("/fanfare.js").await;
-    assert_eq!((answer.status, answer.body.as_str()), (200, MODULE));
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains("\nexport class Fanfare "));
     let javascript = "text/javascript; charset=utf-8";
     assert_eq!(answer.field("content-type"), Some(javascript));
     assert_eq!(answer.field("cache-control"), Some("no-cache"));
@@ -104,4 +103,66 @@ async fn a_private_id_is_never_where_somebody_starts() {
     let (head, _) = server.stream("/events?topic=a", "").await;
     let place = head.field("last-event-id").unwrap();
     assert!(place.starts_with("urn:ff:"), "{place}");
+}
+
+#[tokio::test]
+async fn srv_15_live_comes_once_after_what_was_missed() {
+    let server = serve(|_| {}).await;
+    let before = server.publish("topic=a&data=before").await.body;
+    server.publish("topic=a&data=missed").await;
+    let live = "event: fanfare-live\ndata: {}\n\n";
+    for target in ["/events?topic=a".to_owned(), format!("{HUB}?topic=a")] {
+        let (_, mut peer) = server
+            .stream(&format!("{target}&live=1&lastEventId={before}"), "")
+            .await;
+        let read = peer.read_until("fanfare-live\ndata: {}\n\n").await;
+        assert!(read.find("data: missed") < read.find(live), "{read}");
+        server.publish("topic=a&data=new").await;
+        let after = peer.read_until("data: new\n\n").await;
+        assert!(!after.contains("fanfare-live"), "{after}");
+    }
+    // Who does not ask is not told.
+    let (_, mut plain) = server.stream("/events?topic=a", "").await;
+    server.publish("topic=a&data=last").await;
+    let read = plain.read_until("data: last\n\n").await;
+    assert!(!read.contains("fanfare-live"), "{read}");
+}
+
+#[tokio::test]
+async fn srv_26_poll_answers_with_what_was_missed_and_ends() {
+    let server = serve(|_| {}).await;
+    let before = server.publish("topic=a&data=before").await.body;
+    for n in 0..3 {
+        server.publish(&format!("topic=a&id={n}&data={n}")).await;
+    }
+    let first = ": connection established\nretry: 1000\n\n";
+    // Neither heartbeats nor the news that it is live are events to wait for.
+    let fields = format!("Last-Event-ID: {before}\r\n");
+    let mut peer = server.connect().await;
+    peer.send(get("/events?topic=a&heartbeat=1&live=1&poll=1", &fields))
+        .await;
+    let answer = peer.read_answer().await;
+    let missed = "id: 0\ndata: 0\n\nid: 1\ndata: 1\n\nid: 2\ndata: 2\n\n";
+    assert_eq!(answer.body, format!("{first}{missed}"));
+    assert_eq!(answer.field("content-type"), Some("text/event-stream"));
+    assert_eq!(answer.field("last-event-id"), Some(before.as_str()));
+    let length = answer.body.len().to_string();
+    assert_eq!(answer.field("content-length"), Some(length.as_str()));
+    assert_eq!(answer.field("transfer-encoding"), None);
+
+    // The next piece is asked for on the same connection, and waits for an event.
+    peer.send(get("/events?topic=a&poll=1", "Last-Event-ID: 2\r\n"))
+        .await;
+    server.wait_for_subscribers(1).await;
+    server.publish("topic=a&id=3&data=3").await;
+    let answer = peer.read_answer().await;
+    assert_eq!(answer.body, format!("{first}id: 3\ndata: 3\n\n"));
+    server.wait_for_subscribers(0).await;
+
+    // A gap is an event too.
+    peer.send(get("/events?topic=a&poll=1&lastEventId=lost", ""))
+        .await;
+    let answer = peer.read_answer().await;
+    let gap = format!("{first}event: fanfare-gap\n");
+    assert!(answer.body.starts_with(&gap), "{}", answer.body);
 }

@@ -21,6 +21,7 @@ fn help_and_version_end_well_on_stdout() {
         "subscribe",
         "token",
         "bench",
+        "doctor",
         "check-config",
         "healthcheck",
     ] {
@@ -254,6 +255,8 @@ fn publish_sends_a_form() {
         "x-1",
         "--retry",
         "5",
+        "--expires",
+        "60",
         "--private",
     ]);
     assert_eq!(
@@ -283,7 +286,7 @@ fn publish_sends_a_form() {
     }
     assert_eq!(
         body,
-        "topic=a+b&data=c%26d&type=t&id=x-1&retry=5&private=on"
+        "topic=a+b&data=c%26d&type=t&id=x-1&retry=5&expires=60&private=on"
     );
 }
 

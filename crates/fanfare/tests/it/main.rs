@@ -6,6 +6,7 @@
 )]
 
 mod access_tokens;
+mod admin;
 mod authorization;
 mod bad_peers;
 mod bad_requests;
@@ -17,6 +18,8 @@ mod cli;
 mod client;
 mod config;
 mod cross_origin;
+mod dashboard;
+mod deploy;
 mod dialects;
 mod draining;
 mod expiring;

@@ -1,13 +1,12 @@
-//! `/healthz`, `/readyz`, `/metrics`, and the development page.
+//! `/healthz`, `/readyz` and `/metrics`.
 
 use std::sync::Arc;
 
-use fanfare::server::Dev;
 use fanfare_broker::Health;
 use fanfare_testkit::raw_http::ask;
 
 use crate::failing_broker::FailingBroker;
-use crate::fixture::{HUB, bearer, get, post_form, serve, serve_broker, token};
+use crate::fixture::{HUB, bearer, post_form, serve, serve_broker, token};
 use crate::program::Program;
 
 #[tokio::test]
@@ -119,51 +118,6 @@ async fn op_14_presence_is_no_update() {
     for line in ["mercure_updates_total 2", "fanfare_published_total 6"] {
         assert!(metrics.lines().any(|found| found == line), "{metrics}");
     }
-}
-
-#[tokio::test]
-async fn page_in_development_works_under_its_own_policy() {
-    let server = serve(|config| config.dev = Some(Dev::new("to\"ken<&"))).await;
-    let answer = server.get("/").await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(
-        answer.field("content-type"),
-        Some("text/html; charset=utf-8")
-    );
-    let policy = answer.field("content-security-policy").unwrap();
-    let nonce = policy
-        .split("'nonce-")
-        .nth(1)
-        .unwrap()
-        .split('\'')
-        .next()
-        .unwrap();
-    assert!(nonce.len() >= 22, "{nonce}");
-    for tag in ["<style", "<script"] {
-        assert_eq!(answer.body.matches(tag).count(), 1);
-        assert!(
-            answer.body.contains(&format!("{tag} nonce=\"{nonce}\">")),
-            "{tag}"
-        );
-    }
-    assert!(answer.body.contains("content=\"to&quot;ken&lt;&amp;\""));
-    assert!(!answer.body.contains("{{"));
-    for outside in ["http://", "https://", "src=", "@import", " on"] {
-        let used = answer.body.contains(&format!("\"{outside}"))
-            || answer.body.contains(&format!(" {outside}=\""));
-        assert!(!used, "{outside}");
-    }
-    assert_ne!(
-        server.get("/").await.field("content-security-policy"),
-        Some(policy)
-    );
-}
-
-#[tokio::test]
-async fn page_is_for_development_only() {
-    let server = serve(|_| {}).await;
-    let answer = server.ask(get("/", "")).await;
-    assert_eq!(answer.status, 404);
 }
 
 #[tokio::test]

@@ -126,6 +126,34 @@ fn development_makes_a_certificate_that_is_kept() {
 }
 
 #[test]
+fn bench_counts_every_event_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = format!("--broker=sqlite:{}", folder.path().display());
+    let hub = Program::start(&["serve", "--dev", "--tls", "--listen=127.0.0.1:0", &broker]);
+    let ready = hub.line_that(|line| line.starts_with(READY));
+    let url = ready.trim_start_matches(READY);
+    let trusted = folder.path().join("localhost-cert.pem");
+    let trusted = trusted.display().to_string();
+    // Events of more than one TLS record, many of them at once.
+    let bench = [
+        "bench",
+        url,
+        "--subscribers=50",
+        "--in-flight=8",
+        "--size=40000",
+        "--duration=300ms",
+        "--json",
+    ];
+    let ended = fanfare_with(&[("SSL_CERT_FILE", &trusted)], &bench);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let published = report["published"].as_u64().unwrap();
+    assert!(published >= 8, "{report}");
+    assert_eq!(report["received"], published * 50, "{report}");
+    refused(&fanfare(&bench), 5, &["certificate"]);
+}
+
+#[test]
 fn sighup_reads_the_certificate_again() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = write(folder.path(), Duration::ZERO);

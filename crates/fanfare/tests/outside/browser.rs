@@ -7,7 +7,7 @@ use crate::dev_hub::DevHub;
 use crate::proxy::Proxy;
 
 /// The data of the newest event on the page.
-const NEWEST: &str = "document.querySelector('#events li pre')?.textContent ?? null";
+const NEWEST: &str = "document.querySelector('#events .data')?.textContent ?? null";
 const STATE: &str = "document.querySelector('#state').dataset.state";
 
 #[tokio::test]
@@ -45,12 +45,13 @@ async fn page_publishes_with_its_form() {
     browser
         .run(
             "document.querySelector('#type').value = 'greeting';
+             document.querySelector('#as-json').checked = false;
              document.querySelector('#data').value = 'two\\nlines';
-             document.querySelector('#publish button').click();",
+             document.querySelector('#publish .main').click();",
         )
         .await;
     browser.wait_for(NEWEST, "two\nlines").await;
-    let kind = "document.querySelector('#events li .type').textContent";
+    let kind = "document.querySelector('#events .type').textContent";
     browser.wait_for(kind, "greeting").await;
     let said = "document.querySelector('#outcome').textContent.startsWith('Sent to 1 subscriber,')";
     browser.wait_for(said, true).await;

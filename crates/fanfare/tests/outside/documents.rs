@@ -27,6 +27,18 @@ async fn first_events_can_be_pasted() {
 }
 
 #[tokio::test]
+async fn guides_can_be_pasted() {
+    let mut guides = Vec::new();
+    for entry in fs::read_dir(Path::new(ROOT).join("docs/guides")).unwrap() {
+        guides.push(entry.unwrap().file_name().into_string().unwrap());
+    }
+    assert_eq!(guides.len(), 9, "{guides:?}");
+    for guide in guides {
+        goes_on_to_the_end(paste(&format!("docs/guides/{guide}")).await);
+    }
+}
+
+#[tokio::test]
 async fn concepts_of_mercure_can_be_pasted() {
     let (_hub, listening) = paste("docs/concepts/mercure.md").await;
     let (queries, streams) = listening

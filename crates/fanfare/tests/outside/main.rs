@@ -11,6 +11,7 @@
 mod browser;
 mod chromium;
 mod command_lines;
+mod demo;
 mod dev_hub;
 mod documents;
 mod issuer;

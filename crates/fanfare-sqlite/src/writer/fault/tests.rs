@@ -11,6 +11,7 @@ const UNAVAILABLE: PublishError = PublishError::Unavailable { retry_after: RETRY
 enum Then {
     Ready,
     Full,
+    ReadOnly,
     Failed,
 }
 
@@ -36,8 +37,8 @@ fn f1_to_f6_each_fault_has_its_answer_and_its_road() {
         (At::Begin, io, UNAVAILABLE, Then::Failed),
         (At::Body, io, UNAVAILABLE, Then::Failed),
         (At::Body, fsync, UNAVAILABLE, Then::Failed),
-        (At::Body, corrupt, UNAVAILABLE, Then::Failed),
-        (At::Body, not_a_database, UNAVAILABLE, Then::Failed),
+        (At::Body, corrupt, UNAVAILABLE, Then::ReadOnly),
+        (At::Body, not_a_database, UNAVAILABLE, Then::ReadOnly),
         (At::Body, constraint, UNAVAILABLE, Then::Failed),
         // F4
         (At::Commit, fsync, Unknown, Then::Failed),
@@ -50,11 +51,12 @@ fn f1_to_f6_each_fault_has_its_answer_and_its_road() {
     for (at, code, answer, then) in table {
         let fault = at.fault()(error(code));
         assert_eq!(fault.answer(), answer, "{at:?} {code}");
-        let road = match (fault.is_full(), fault.is_busy()) {
-            (true, false) => Then::Full,
-            (false, true) => Then::Ready,
-            (false, false) => Then::Failed,
-            (true, true) => panic!("{at:?} {code}: two roads"),
+        let road = match (fault.is_full(), fault.is_busy(), fault.is_damage()) {
+            (true, false, false) => Then::Full,
+            (false, true, false) => Then::Ready,
+            (false, false, true) => Then::ReadOnly,
+            (false, false, false) => Then::Failed,
+            _ => panic!("{at:?} {code}: two roads"),
         };
         assert_eq!(road, then, "{at:?} {code}");
     }

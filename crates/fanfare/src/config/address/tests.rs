@@ -7,6 +7,7 @@ fn d1_g4_hub_paths_are_plain() {
         "/hub",
         "/a/b-c_d~e.f",
         "/events/hub",
+        "/admin",
     ] {
         assert_eq!(hub_path(good).as_deref(), Ok(good));
     }
@@ -26,6 +27,10 @@ fn d1_g4_hub_paths_are_plain() {
         "/events",
         "/metrics",
         "/admin/revoke",
+        "/admin/status",
+        "/dashboard/hub.js",
+        "/fanfare.js",
+        "/mercure/health/live",
     ] {
         assert!(hub_path(bad).is_err(), "{bad:?}");
     }

@@ -12,13 +12,13 @@ const SUBSCRIBERS: usize = 3;
 /// Says which of the published events, by index, subscriber `i` gets after the `n`-th publish.
 type Script = fn(i: usize, n: usize) -> Vec<usize>;
 
-/// Serves one publisher and [`SUBSCRIBERS`] subscribers, and then all who connect again.
-fn serve(listener: &TcpListener, script: Script) -> io::Result<()> {
+/// Serves one publisher and [`SUBSCRIBERS`] subscribers, who come to the nodes in turns.
+fn serve(nodes: &[TcpListener], script: Script) -> io::Result<()> {
     let mut published: Vec<String> = Vec::new();
-    let (mut publisher, _) = listener.accept()?;
+    let (mut publisher, _) = nodes[0].accept()?;
     let mut subscribers = HashMap::new();
     for index in 0..SUBSCRIBERS {
-        let (mut socket, _) = listener.accept()?;
+        let (mut socket, _) = nodes[index % nodes.len()].accept()?;
         answer(&mut socket)?;
         subscribers.insert(index, socket);
     }
@@ -64,17 +64,25 @@ fn read_request(socket: &mut TcpStream) -> io::Result<Option<String>> {
 }
 
 fn run(script: Script) -> Report {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = thread::Builder::new().spawn(move || serve(&listener, script));
+    run_on(1, script)
+}
+
+fn run_on(nodes: usize, script: Script) -> Report {
+    let listen = |_| TcpListener::bind("127.0.0.1:0").unwrap();
+    let listeners: Vec<_> = (0..nodes).map(listen).collect();
+    let target = |listener: &TcpListener| {
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        Target::resolve(&url, None).unwrap()
+    };
+    let targets = listeners.iter().map(target).collect();
+    let server = thread::Builder::new().spawn(move || serve(&listeners, script));
     let config = Config {
         subscribers: SUBSCRIBERS,
         publishers: 1,
         settle_timeout: Duration::from_millis(300),
         ..Config::default()
     };
-    let target = Target::resolve(&url, None).unwrap();
-    let mut crowd = Crowd::connect(target, config, &mut |_| {}).unwrap();
+    let mut crowd = Crowd::connect_to_all(targets, config, &mut |_| {}).unwrap();
     // Fifty events: the scripts speak of the seventh and the eighth.
     let pace = Pace::Rate(1000.0);
     let report = crowd
@@ -128,6 +136,33 @@ fn a_swap_is_found() {
         _ => vec![n - 1],
     };
     assert_eq!(errors(&run(swap)), [0, 0, 1, 0]);
+}
+
+#[test]
+fn nodes_share_the_subscribers() {
+    // The server waits for one subscriber at its second node, and for two at its first.
+    let report = run_on(2, |_, n| vec![n - 1]);
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.received, report.published * SUBSCRIBERS as u64);
+}
+
+#[test]
+fn nodes_that_disagree_about_the_order_are_found() {
+    let report = run_on(2, |i, n| match (i, n) {
+        (1, 7) => vec![],
+        (1, 8) => vec![7, 6],
+        _ => vec![n - 1],
+    });
+    assert_eq!(errors(&report), [0, 0, 1, 0]);
+}
+
+#[test]
+fn a_hub_without_nodes_is_refused() {
+    let error = Crowd::connect_to_all(Vec::new(), Config::default(), &mut |_| {}).unwrap_err();
+    assert!(
+        matches!(error, LoadError::Config { field: "nodes", .. }),
+        "{error:?}"
+    );
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! Two hubs behind each proxy: who comes back lands on the other one, and is told what that means.
+
+use std::time::Duration;
+
+use crate::hubs::{Hub, TwoHubs};
+use crate::kind::Kind;
+use crate::program::DEADLINE;
+use crate::proxy::Proxy;
+
+#[test]
+fn c7_behind_nginx_the_other_hub_tells_of_the_gap() {
+    resumes_on_the_other(Kind::Nginx, TwoHubs::start(None));
+}
+
+#[test]
+fn c7_behind_haproxy_the_other_hub_tells_of_the_gap() {
+    resumes_on_the_other(Kind::Haproxy, TwoHubs::start(None));
+}
+
+#[test]
+fn c7_behind_caddy_the_other_hub_tells_of_the_gap() {
+    resumes_on_the_other(Kind::Caddy, TwoHubs::start(None));
+}
+
+#[test]
+fn n8_nginx_moves_the_streams_of_a_hub_that_drains() {
+    moves(Kind::Nginx);
+}
+
+#[test]
+fn n8_haproxy_moves_the_streams_of_a_hub_that_drains() {
+    moves(Kind::Haproxy);
+}
+
+#[test]
+fn n8_caddy_moves_the_streams_of_a_hub_that_drains() {
+    moves(Kind::Caddy);
+}
+
+#[test]
+fn n8_haproxy_sends_no_new_stream_to_a_hub_that_drains() {
+    avoids(Kind::Haproxy);
+}
+
+#[test]
+fn n8_caddy_sends_no_new_stream_to_a_hub_that_drains() {
+    avoids(Kind::Caddy);
+}
+
+/// A client comes back with the id that one hub gave it, while it holds a stream there still: so
+/// the balancer, which counts streams, sends it to the other.
+///
+/// With one history the event that was missed comes first. With two nobody can know what was
+/// missed, and that is what the client hears, before anything else: never silence.
+fn resumes_on_the_other(kind: Kind, hubs: TwoHubs) {
+    let proxy = Proxy::recommended(kind, hubs.addresses());
+    let first = proxy.subscribe("");
+    let share_history = hubs.share_history;
+    let (home, away) = hubs.home_and_away();
+    let last = home.publish("seen");
+    first.line_that(|line| line == "data: seen");
+    home.publish("missed");
+
+    let second = proxy.subscribe(&format!("-H 'Last-Event-ID: {last}'"));
+    until("the other hub has it", || away.subscribers() == 1);
+    match share_history {
+        true => {
+            assert_eq!(second.line_that(begins_data), "data: missed");
+        }
+        false => {
+            let event = second.line_that(|line| line.starts_with("event: "));
+            assert_eq!(event, "event: fanfare-gap");
+            let data = second.line_that(begins_data);
+            assert!(data.contains(r#""reason":"unknown""#), "{data}");
+        }
+    }
+    away.publish("and on");
+    assert_eq!(second.line_that(begins_data), "data: and on");
+}
+
+/// A stream ends in good order when its hub drains, and the next one is the other hub's.
+fn moves(kind: Kind) {
+    let hubs = TwoHubs::start(None);
+    let proxy = Proxy::recommended(kind, hubs.addresses());
+    let stream = proxy.subscribe("");
+    let (home, away) = hubs.home_and_away();
+    home.drain();
+    let ended = stream.wait();
+    assert_eq!(ended.code, Some(0), "an end, not a cut: {ended:?}");
+    assert!(ended.stdout.contains("retry: "), "{ended:?}");
+    assert_eq!(home.ended().code, Some(0));
+
+    let next = proxy.subscribe("");
+    assert_eq!(away.subscribers(), 1);
+    away.publish("moved");
+    next.line_that(|line| line == "data: moved");
+}
+
+/// Readiness is asked for every second: then all new streams are the other hub's, while the one
+/// that drains still takes connections.
+fn avoids(kind: Kind) {
+    let own = ["--drain=20s"];
+    let (draining, other) = (Hub::on("memory", &own), Hub::on("memory", &own));
+    let proxy = Proxy::recommended(kind, [draining.address(), other.address()]);
+    // Two of them, so that the drain lasts.
+    let held = [proxy.subscribe(""), proxy.subscribe("")];
+    until("each has one", || {
+        (draining.subscribers(), other.subscribers()) == (1, 1)
+    });
+    draining.drain();
+    until("it is not asked any more", || {
+        let answers = || proxy.curl("--max-time 0.5 -H 'Accept: text/event-stream'", "/events");
+        let asked: Vec<_> = (0..4).map(|_| answers().wait().stdout).collect();
+        asked.iter().all(|it| it.contains("connection established"))
+    });
+    drop(held);
+}
+
+fn begins_data(line: &str) -> bool {
+    line.starts_with("data: ")
+}
+
+/// Waits until `holds` does.
+#[expect(clippy::disallowed_methods, reason = "it waits for a condition")]
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !holds() {
+        assert!(
+            began.elapsed() < DEADLINE,
+            "not within {DEADLINE:?}: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
