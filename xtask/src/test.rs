@@ -94,9 +94,9 @@ fn clippy() -> anyhow::Result<()> {
         .run()
 }
 
-/// Everything that needs no more than Rust and curl.
+/// Everything that needs no more than Rust, curl and the servers of brokers.
 fn tests(word: &str) -> anyhow::Result<()> {
-    tools::need(&[tools::CURL])?;
+    tools::need(&[tools::CURL, tools::NATS_SERVER])?;
     Command::cargo(["test", "--workspace"])
         .arguments(Some(word).filter(|word| !word.is_empty()))
         .run()

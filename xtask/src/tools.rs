@@ -18,6 +18,11 @@ pub(crate) const CURL: Tool = Tool {
     package: "curl",
 };
 
+pub(crate) const NATS_SERVER: Tool = Tool {
+    program: "nats-server",
+    package: "nats-server",
+};
+
 const CHROMIUM: Tool = Tool {
     program: "chromium",
     package: "chromium",
