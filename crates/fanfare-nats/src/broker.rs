@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use fanfare_broker::{
-    Bounds, Broker, Budget, Capabilities, Cursor, Health, Page, Publication, PublishError,
-    ReadError, Receipt, Resolved, TailItem, TopicFilter,
+    Bounds, Broker, Budget, Capabilities, Cursor, Health, Page, Presence, Publication,
+    PublishError, ReadError, Receipt, Resolved, TailItem, TopicFilter,
 };
 use fanfare_wire::EventId;
 use futures_core::future::BoxFuture;
@@ -24,6 +24,7 @@ use crate::error::OpenError;
 use crate::keeper::Keeper;
 use crate::link::Link;
 use crate::page;
+use crate::presence::NatsPresence;
 use crate::shared::Shared;
 use crate::tail;
 
@@ -185,6 +186,10 @@ impl Broker for NatsBroker {
             let found = found.map_err(|error| page::unavailable(&error))?;
             Ok(found.map_or(Resolved::Unknown, Resolved::At))
         })
+    }
+
+    fn presence(&self) -> Option<Arc<dyn Presence>> {
+        Some(Arc::new(NatsPresence::new(Arc::clone(&self.shared))))
     }
 
     fn health(&self) -> Health {

@@ -7,10 +7,11 @@ use fanfare_broker::Lineage;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
-use crate::config::Config;
+use crate::config::{Ack, Config};
 use crate::error::OpenError;
 use crate::link::Link;
 use crate::log::{LogError, View};
+use crate::monitor;
 use crate::shared::Shared;
 use crate::verify::verify;
 
@@ -81,6 +82,7 @@ impl Keeper {
     /// Connects, and says so once the history was compared.
     async fn connect(&self, is_start: bool) -> Result<Arc<Link>, OpenError> {
         let link = Arc::new(Link::connect(&self.address, &self.config).await?);
+        self.prove().await?;
         let view = link.log.open(is_start).await?;
         let refused = |LogError(why)| OpenError::Stream {
             stream: self.address.stream(),
@@ -91,6 +93,14 @@ impl Keeper {
             .map_err(refused)?;
         self.shared.up(&link);
         Ok(link)
+    }
+
+    /// Has the servers' monitoring show that they write before they acknowledge, if that is asked.
+    async fn prove(&self) -> Result<(), OpenError> {
+        match self.address.ack {
+            Ack::Relaxed => Ok(()),
+            Ack::Synced => monitor::prove(&self.address).await,
+        }
     }
 
     /// Resolves with the reason once `link` is no longer good.
@@ -150,6 +160,6 @@ async fn wait(time: Duration) {
 
 /// Between two attempts to connect.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How often the stream is looked at while all is well.
 const CHECK_INTERVAL: Duration = Duration::from_secs(3);

@@ -25,11 +25,14 @@ use crate::codec::{self, Nonce, Now};
 use crate::config::{ANSWER_TIMEOUT, Config};
 use crate::error::OpenError;
 use crate::mark;
+use crate::roster::Roster;
 
 /// The stream of one hub, over one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
     context: Context,
+    /// For questions, which are given up sooner than a publish: they can be asked again.
+    questions: Context,
     names: Arc<Names>,
 }
 
@@ -93,6 +96,8 @@ impl Log {
             .timeout(ANSWER_TIMEOUT)
             .ack_timeout(ANSWER_TIMEOUT)
             .build(client);
+        let mut questions = context.clone();
+        questions.set_timeout(QUESTION_TIMEOUT);
         let names = Names {
             wanted,
             record,
@@ -100,6 +105,7 @@ impl Log {
         };
         Self {
             context,
+            questions,
             names: Arc::new(names),
         }
     }
@@ -115,14 +121,14 @@ impl Log {
             stream: wanted.name.clone(),
             why,
         };
-        let stream = match self.context.get_stream(&wanted.name).await {
+        let stream = match self.questions.get_stream(&wanted.name).await {
             Ok(stream) => stream,
             Err(error) if is_missing(&error.kind()) => {
-                match self.context.create_stream(wanted.clone()).await {
+                match self.questions.create_stream(wanted.clone()).await {
                     Ok(stream) => stream,
                     // Another node was first.
                     Err(error) if is_taken(&error.kind()) => {
-                        let stream = self.context.get_stream(&wanted.name).await;
+                        let stream = self.questions.get_stream(&wanted.name).await;
                         stream.map_err(|error| refused(error.to_string()))?
                     }
                     Err(error) => return Err(refused(error.to_string())),
@@ -138,7 +144,7 @@ impl Log {
             });
         }
         if is_start && has_other_limits(&found.config, wanted) {
-            let updated = self.context.update_stream(wanted).await;
+            let updated = self.questions.update_stream(wanted).await;
             updated.map_err(|error| refused(error.to_string()))?;
         }
         Ok(View::of(found))
@@ -239,6 +245,18 @@ impl Log {
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Where the hub keeps who is connected.
+    pub(crate) fn presence(&self) -> Roster {
+        let prefix = self.names.record.trim_end_matches(".record");
+        let wanted = &self.names.wanted;
+        Roster::new(
+            self.questions.clone(),
+            &wanted.name,
+            prefix,
+            wanted.num_replicas,
+        )
     }
 
     /// A reader of everything from `first` on, under a name that nobody else has.
@@ -363,7 +381,7 @@ fn is_taken(kind: &CreateStreamErrorKind) -> bool {
         if error.error_code() == ErrorCode::STREAM_NAME_EXIST)
 }
 
-fn none_if_missing<T>(kind: &RawMessageErrorKind) -> Result<Option<T>, LogError> {
+pub(crate) fn none_if_missing<T>(kind: &RawMessageErrorKind) -> Result<Option<T>, LogError> {
     match *kind == RawMessageErrorKind::NoMessageFound {
         true => Ok(None),
         false => Err(LogError(kind.to_string())),
@@ -377,6 +395,8 @@ fn hash(text: &str) -> String {
     format!("{:032x}", u128::from_be_bytes(half))
 }
 
+/// How long an answer is waited for. A stream without a leader gives none, not even later.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// Messages that one pull asks for.
 const BATCH_MAX: usize = 512;
 /// How long one pull waits for messages.
