@@ -219,3 +219,6 @@ pub enum InvalidAddress {
 
 const PORT: u16 = 6379;
 const HUB: &str = "main";
+
+#[cfg(test)]
+mod tests;

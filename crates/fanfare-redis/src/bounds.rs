@@ -34,12 +34,8 @@ fn parse(answer: &Value) -> Option<Bounds> {
     let (head, first) = (u64::try_from(*head).ok()?, u64::try_from(*first).ok()?);
     let mut lineage = Lineage::default();
     for row in rows {
-        let Value::BulkString(row) = row else {
-            return None;
-        };
-        let (epoch, first) = str::from_utf8(row).ok()?.split_once(' ')?;
         // A row that does not fit is passed over: its cursors are unknown.
-        if let (Some(epoch), Ok(first)) = (entry::epoch(epoch.as_bytes()), first.parse()) {
+        if let Some((epoch, first)) = parse_row(row) {
             lineage.begin(first, epoch);
         }
     }
@@ -54,3 +50,15 @@ fn parse(answer: &Value) -> Option<Bounds> {
         lineage: Arc::new(lineage),
     })
 }
+
+/// A row of the lineage: `<epoch> <first offset>`.
+fn parse_row(row: &Value) -> Option<(Epoch, u64)> {
+    let Value::BulkString(row) = row else {
+        return None;
+    };
+    let (epoch, first) = str::from_utf8(row).ok()?.split_once(' ')?;
+    Some((entry::epoch(epoch.as_bytes())?, first.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -404,3 +404,6 @@ impl Drop for LastWords {
         self.0.end();
     }
 }
+
+#[cfg(test)]
+mod tests;

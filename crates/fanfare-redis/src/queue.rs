@@ -220,3 +220,6 @@ const BYTES_MAX: u64 = 16 << 20;
 /// Publications of one script, and their weight: the server does nothing else meanwhile.
 const BATCH_PUBLICATIONS_MAX: usize = 1024;
 const BATCH_BYTES_MAX: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests;

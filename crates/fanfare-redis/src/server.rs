@@ -118,6 +118,11 @@ impl Facts {
 fn judge(facts: &Facts, ack: Ack, fence: Fence, config: &Config) -> Result<Server, Misfit> {
     let version = facts.text("redis_version");
     let unfit = |why: String| Err(Misfit::Unfit(why));
+    if facts.text("loading") == "1" {
+        // Until then it says of itself what does not hold, such as that it appends nothing.
+        let (code, why) = ("LOADING".to_owned(), "it reads its data".to_owned());
+        return Err(Fault::Refused { code, why }.into());
+    }
     if facts.version() < (6, 2) {
         return unfit(format!(
             "it is version {version}; 6.2 is the oldest that will do"
@@ -233,3 +238,6 @@ fn warnings(facts: &Facts, ack: Ack, config: &Config) -> Vec<String> {
     }
     warnings
 }
+
+#[cfg(test)]
+mod tests;

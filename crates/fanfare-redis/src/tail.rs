@@ -151,16 +151,11 @@ impl Tail {
     /// Holds what was told against what the server has (RD11).
     async fn check(&mut self, connection: &mut Connection) -> Result<(), Fault> {
         let bounds = bounds::ask(connection, &self.keys).await?;
-        self.lineage = Arc::clone(&bounds.lineage);
+        let known = std::mem::replace(&mut self.lineage, Arc::clone(&bounds.lineage));
         if self.last == 0 {
             return Ok(());
         }
-        let epoch = self.epoch.or_else(|| self.epoch_at(self.last));
-        let told = epoch.map(|epoch| Cursor {
-            epoch,
-            offset: self.last,
-        });
-        if let Some((end, epoch)) = told.and_then(|told| divergence(&bounds, told)) {
+        if let Some((end, epoch)) = divergence(&known, self.last, self.epoch, &bounds) {
             self.ready.push_back(TailItem::Diverged { end, epoch });
             (self.last, self.epoch) = (end, self.epoch_at(end));
         }
@@ -250,18 +245,44 @@ impl Drop for Tail {
     }
 }
 
-/// Where a reader that was told `last` and the history part, and the epoch that follows; `None`:
-/// they do not.
-fn divergence(bounds: &Bounds, last: Cursor) -> Option<(u64, Epoch)> {
-    let head = bounds.head_offset();
-    let end = match bounds.lineage.resolve(last, bounds.first, head) {
-        Resolved::At(_) | Resolved::Trimmed { .. } => return None,
-        Resolved::Diverged { end } => end,
-        Resolved::Unknown | _ => 0,
-    };
+/// Where a reader that was told all up to `last`, which is of `epoch`, and the history part, and
+/// the epoch that follows; `None`: they do not.
+///
+/// An epoch that the history does not know is lost as a whole; the one before it, of those that
+/// were `known`, tells more.
+fn divergence(
+    known: &Lineage,
+    last: u64,
+    epoch: Option<Epoch>,
+    bounds: &Bounds,
+) -> Option<(u64, Epoch)> {
+    let cursor = |epoch, offset| Cursor { epoch, offset };
+    let mut told: Vec<_> = epoch.map(|epoch| cursor(epoch, last)).into_iter().collect();
+    let mut end = last;
+    let epochs: Vec<_> = known.epochs().collect();
+    for (first, epoch) in epochs.into_iter().rev() {
+        if first <= end {
+            told.push(cursor(epoch, end));
+            end = first - 1;
+        }
+    }
+    let mut parted = 0;
+    for cursor in told {
+        match bounds
+            .lineage
+            .resolve(cursor, bounds.first, bounds.head_offset())
+        {
+            Resolved::At(_) | Resolved::Trimmed { .. } if cursor.offset == last => return None,
+            Resolved::At(_) | Resolved::Trimmed { .. } => parted = cursor.offset,
+            Resolved::Diverged { end } => parted = end,
+            Resolved::Unknown | _ => continue,
+        }
+        break;
+    }
     // Nothing follows yet: then it is told by the epoch that has ended.
-    let next = bounds.lineage.cursor_at(end + 1).or(bounds.head);
-    Some((end, next.map_or(last.epoch, |cursor| cursor.epoch)))
+    let next = bounds.lineage.cursor_at(parted + 1).or(bounds.head);
+    let next = next.map(|cursor| cursor.epoch).or(epoch)?;
+    Some((parted, next))
 }
 
 /// How long the server holds a read that finds nothing.
@@ -272,3 +293,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const COUNT_FIRST: usize = 64;
 const COUNT_MAX: usize = 512;
 const ANSWER_BYTES: usize = 2 << 20;
+
+#[cfg(test)]
+mod tests;

@@ -66,7 +66,7 @@ impl RedisServer {
     #[must_use]
     pub fn replica(primary: &Self, settings: &[&str]) -> Self {
         let of = format!("replicaof 127.0.0.1 {}", primary.port);
-        let mut lines = vec![of.as_str(), "repl-diskless-sync-delay 0"];
+        let mut lines = vec![of.as_str()];
         lines.extend(settings);
         let replica = Self::start(&lines);
         wait_until("a replica is in step", || {
@@ -202,6 +202,8 @@ impl RedisServer {
             "appendonly no".to_owned(),
             // A killed primary must be seen by its replica at once, not in a minute.
             "repl-ping-replica-period 1".to_owned(),
+            // A replica need not wait for others that come at the same time.
+            "repl-diskless-sync-delay 0".to_owned(),
         ];
         lines.extend(self.settings.iter().cloned());
         let file = self.folder().join("redis.conf");
@@ -228,7 +230,7 @@ impl RedisServer {
             // While it loads its data it listens, and answers with an error. What answers must be
             // this process, and not another one that has the port.
             let pid = format!("process_id:{}\r\n", child.id());
-            let loaded = |info: &String| info.contains(&pid) && info.contains("loading:0");
+            let loaded = |info: &String| info.contains(&pid) && info.contains("\nloading:0");
             if self.send(&["INFO"]).as_ref().is_ok_and(loaded) {
                 self.child = Some(child);
                 return true;

@@ -1,6 +1,16 @@
 //! The Redis broker from outside, on a real server.
-#![expect(clippy::unwrap_used, reason = "tests: what does not hold is a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests: what does not hold is a panic"
+)]
 
+mod gate;
+mod ladder;
 mod laws;
+mod loss;
+mod outage;
 mod presence;
+mod retention;
 mod sample;
+mod secure;
