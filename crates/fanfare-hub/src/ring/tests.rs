@@ -187,7 +187,11 @@ fn what_is_taken_says_when_its_oldest_record_came() {
     ring.cut(4);
     ring.arrived(later);
     ring.append_what_fits(&mut records(5..=5));
-    assert_eq!(since(0, usize::MAX), Some(later), "what was lost waits no more");
+    assert_eq!(
+        since(0, usize::MAX),
+        Some(later),
+        "what was lost waits no more"
+    );
 }
 
 #[test]
