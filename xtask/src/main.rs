@@ -22,7 +22,7 @@ use command::Command;
 enum Task {
     /// Run everything that CI runs, cheapest first
     Test {
-        /// A step (format, tidy, deploy, clippy, tests, conformance, faults, outside, web), or a part of the names of tests to run
+        /// A step (format, tidy, deploy, clippy, tests, conformance, faults, cluster, proxies, outside, web), or a part of the names of tests to run
         word: Option<String>,
     },
     /// Hold the tree against its own rules

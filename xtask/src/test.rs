@@ -62,6 +62,11 @@ const STEPS: &[Step] = &[
         work: faults,
     },
     Step {
+        name: "cluster",
+        has_tests: true,
+        work: cluster,
+    },
+    Step {
         name: "proxies",
         has_tests: true,
         work: proxies,
@@ -100,6 +105,7 @@ fn clippy() -> anyhow::Result<()> {
     Command::cargo(["clippy", "--package", "fanfare"])
         .arguments(OUTSIDE)
         .arguments(FAULTS)
+        .arguments(CLUSTER)
         .arguments(PROXIES)
         .arguments(["--", "-D", "warnings"])
         .run()?;
@@ -109,9 +115,9 @@ fn clippy() -> anyhow::Result<()> {
         .run()
 }
 
-/// Everything that needs no more than Rust, curl and two servers.
+/// Everything that needs no more than Rust, curl and servers.
 fn tests(word: &str) -> anyhow::Result<()> {
-    tools::need(&[tools::CURL])?;
+    tools::need(&[tools::CURL, tools::NATS_SERVER])?;
     tools::need(&tools::SERVERS)?;
     Command::cargo(["test", "--workspace"])
         .arguments(Some(word).filter(|word| !word.is_empty()))
@@ -140,6 +146,17 @@ fn faults(word: &str) -> anyhow::Result<()> {
         "SKIPPED: tests named {NEEDS_ROOT}, for file systems cannot be mounted here; they run as root"
     ));
     Ok(())
+}
+
+/// Several nodes with real brokers and proxies: restarted, killed, cut off.
+fn cluster(word: &str) -> anyhow::Result<()> {
+    tools::need(&tools::CLUSTER)?;
+    Command::cargo(["test", "--package", "fanfare"])
+        .arguments(CLUSTER)
+        .arguments(Some(word).filter(|word| !word.is_empty()))
+        // They wait more than they compute.
+        .arguments(["--", "--test-threads", "4"])
+        .run()
 }
 
 /// The real program behind nginx, HAProxy and Caddy.
@@ -202,6 +219,7 @@ fn web(word: &str) -> anyhow::Result<()> {
 /// The test binaries that need other programs; `test = false` keeps them out of `cargo test`.
 const OUTSIDE: [&str; 2] = ["--test", "outside"];
 const FAULTS: [&str; 2] = ["--test", "faults"];
+pub(crate) const CLUSTER: [&str; 2] = ["--test", "cluster"];
 const PROXIES: [&str; 2] = ["--test", "proxies"];
 
 /// Part of the names of tests that need a file system of their own, or to become somebody else.

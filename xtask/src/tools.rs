@@ -18,6 +18,11 @@ pub(crate) const CURL: Tool = Tool {
     package: "curl",
 };
 
+pub(crate) const NATS_SERVER: Tool = Tool {
+    program: "nats-server",
+    package: "nats-server",
+};
+
 const CHROMIUM: Tool = Tool {
     program: "chromium",
     package: "chromium",
@@ -80,6 +85,24 @@ pub(crate) const WEB: [Tool; 4] = [
     Tool {
         program: "npm",
         package: "npm",
+    },
+];
+
+/// What tests of several nodes need.
+pub(crate) const CLUSTER: [Tool; 5] = [
+    NATS_SERVER,
+    REDIS,
+    Tool {
+        program: "cc",
+        package: "gcc",
+    },
+    Tool {
+        program: "haproxy",
+        package: "haproxy",
+    },
+    Tool {
+        program: "nginx",
+        package: "nginx",
     },
 ];
 

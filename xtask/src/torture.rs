@@ -5,6 +5,8 @@ use std::fs;
 use anyhow::Context;
 
 use crate::command::{Command, root};
+use crate::test::CLUSTER;
+use crate::tools;
 
 /// How long, and what.
 #[derive(Debug, clap::Args)]
@@ -12,6 +14,11 @@ pub(crate) struct Args {
     /// How often the hub is killed
     #[arg(long, value_name = "N", default_value_t = 20)]
     rounds: u32,
+
+    /// Nodes that are restarted, and killed, one after the other behind proxies: 2 or 3; without it
+    /// one hub is killed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=3))]
+    nodes: Option<u8>,
 
     /// Chooses the moments
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -26,8 +33,26 @@ pub(crate) struct Args {
     broker: String,
 }
 
+/// Runs the tests of rolling restarts for as many rounds.
+fn roll(nodes: u8, rounds: u32) -> anyhow::Result<()> {
+    tools::need(&tools::CLUSTER)?;
+    let name = if nodes == 2 {
+        "two_nodes"
+    } else {
+        "three_nodes"
+    };
+    Command::cargo(["test", "--package", "fanfare"])
+        .arguments(CLUSTER)
+        .arguments([name, "--", "--nocapture", "--test-threads", "1"])
+        .variable("FANFARE_CLUSTER_ROUNDS", rounds)
+        .run()
+}
+
 /// Builds the release hub, tortures it, and then has it resume in a long history.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(nodes) = args.nodes {
+        return roll(nodes, args.rounds);
+    }
     Command::cargo(["build", "--release"])
         .arguments(["--package", "fanfare", "--package", "fanfare-testkit"])
         .run()?;

@@ -34,6 +34,19 @@ impl Publication {
         }
     }
 
+    /// What stands in a broker's order for its own purposes, addressed to nobody: it has no topics,
+    /// so that no filter wants it, but it takes its place in the order (NA5).
+    #[must_use]
+    pub fn unaddressed() -> Self {
+        Self {
+            event: Event::new(""),
+            audience: Audience::Private,
+            idempotency_key: None,
+            expires: None,
+            topics: Vec::new(),
+        }
+    }
+
     /// Addresses it to an alternate topic as well.
     #[must_use]
     pub fn also(mut self, topic: Topic) -> Self {
@@ -48,7 +61,8 @@ impl Publication {
         self
     }
 
-    /// The topics in the publisher's order, at least one; the first is canonical.
+    /// The topics in the publisher's order; the first is canonical. None: it is addressed to nobody,
+    /// which no publisher can say.
     #[must_use]
     pub fn topics(&self) -> &[Topic] {
         &self.topics

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fanfare_broker::{
-    Bounds, Broker, Capabilities, Form, Health, Publication, PublishError, ReadError, Receipt,
-    Record,
+    Bounds, Broker, Budget, Capabilities, Form, Health, Page, Presence, Publication, PublishError,
+    ReadError, Receipt, Record, TopicFilter,
 };
 use fanfare_wire::EventId;
 use tokio::runtime::Handle;
@@ -296,12 +296,42 @@ impl Hub {
         self.0.broker.bounds().await
     }
 
-    /// Refuses new subscribers from now on, and ends all others within `over`: in random order, at
-    /// an even pace, each with its own `retry` hint out of 1 s to `over`. Then stops the shards
-    /// and closes the broker.
+    /// Reads the history: [`Broker::read`].
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the broker cannot be reached, or `after` is before what it retains.
+    pub async fn read(
+        &self,
+        after: u64,
+        upto: u64,
+        budget: Budget,
+        filter: Arc<dyn TopicFilter>,
+    ) -> Result<Page, ReadError> {
+        self.0.broker.read(after, upto, budget, filter).await
+    }
+
+    /// Where the nodes that share the broker keep who is connected; `None`: there is one node.
+    #[must_use]
+    pub fn presence(&self) -> Option<Arc<dyn Presence>> {
+        self.0.broker.presence()
+    }
+
+    /// Ends all streams ([`Hub::end_streams`]), and then closes the broker ([`Hub::close`]).
     ///
     /// Dropping the future lets the shards finish the drain, but leaves the broker open.
     pub async fn drain(&self, over: Duration) -> Drained {
+        let drained = self.end_streams(over).await;
+        self.close().await;
+        drained
+    }
+
+    /// Refuses new subscribers from now on, and ends all others within `over`: in random order, at
+    /// an even pace, each with its own `retry` hint out of 1 s to `over`. Then stops the shards.
+    /// The hub still takes publications, so that departures can be told.
+    ///
+    /// Dropping the future lets the shards finish.
+    pub async fn end_streams(&self, over: Duration) -> Drained {
         self.0.draining.store(true, Ordering::Release);
         let until = now() + over;
         let mut shards = Vec::new();
@@ -314,14 +344,21 @@ impl Hub {
             // A shard that stopped before has nobody left to end.
             let _ = finished.await;
         }
-        self.0.tasks.close();
-        self.0.broker.close(until + CLOSE_GRACE).await;
-        self.0.tasks.wait().await;
         let ended_by = |reason| self.0.counters.iter().map(|it| it.ended_by(reason)).sum();
         Drained {
             ended: ended_by(Ended::Drained),
             cut: ended_by(Ended::Cut),
         }
+    }
+
+    /// Closes the broker, once no shard needs it any more: it answers every publish that is under
+    /// way, or gives them up after a few seconds.
+    ///
+    /// Dropping the future leaves the broker open.
+    pub async fn close(&self) {
+        self.0.tasks.close();
+        self.0.broker.close(now() + CLOSE_GRACE).await;
+        self.0.tasks.wait().await;
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! [`broker_suite`] holds a broker to the twelve laws of `trait Broker`, and [`presence_suite`]
 //! to the rules of presence; [`raw_http`] is a peer that shows the bytes of the wire, and
-//! [`program`] a process to show them to. [`redis_server`] starts Redis servers. [`hubcheck`] holds a
-//! whole hub, any hub, to what it has promised.
+//! [`program`] a process to show them to. [`redis_server`] and [`nats_server`] start real servers.
+//! [`hubcheck`] holds a whole hub, any hub, to what it has promised.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
@@ -13,6 +13,7 @@
 
 pub mod broker_suite;
 pub mod hubcheck;
+pub mod nats_server;
 pub mod presence_suite;
 pub mod program;
 pub mod raw_http;

@@ -153,7 +153,7 @@ fn tell_full(mut socket: &std::net::TcpStream) -> io::Result<()> {
         .any(|window| window == EVENT_STREAM);
     let refusal = Refusal::TooManyConnections;
     let response = if browser {
-        come_back(&refusal)
+        come_back(&refusal, false)
     } else {
         refusal.response(Style::Problem, None)
     };

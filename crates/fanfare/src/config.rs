@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ValueEnum};
 use fanfare::auth::Secret;
+use fanfare::bridge::Bridge;
 use fanfare::server;
 use fanfare_broker::memory;
 use fanfare_redis as redis;
@@ -79,11 +80,11 @@ pub(crate) struct Settings {
     #[arg(hide_possible_values = true)]
     pub(crate) dev: bool,
 
-    /// Where events are kept: `sqlite:DIRECTORY`, `redis://HOST:PORT`, or `memory`
+    /// Where events are kept: `sqlite:DIRECTORY`, `redis://HOST:PORT`, `nats://HOST`, or `memory`
     ///
     /// `sqlite`: one hub for each directory, made when it is missing, on a local disk. `redis`, or
-    /// `rediss` with TLS: any number of hubs that are one, on a Redis or Valkey.
-    /// `memory` survives nothing.
+    /// `rediss` with TLS: any number of hubs that are one, on a Redis or Valkey. `nats`: the same on
+    /// NATS, see [NATS](../operate/nats.md) for the whole address. `memory` survives nothing.
     #[arg(long, value_name = "BROKER", help_heading = GENERAL)]
     #[arg(default_value_t = BrokerAddress::default())]
     pub(crate) broker: BrokerAddress,
@@ -154,6 +155,21 @@ pub(crate) struct Settings {
     #[arg(value_parser = BoolishValueParser::new())]
     #[arg(hide_possible_values = true)]
     pub(crate) subscriptions: bool,
+
+    /// How long the other nodes of a shared broker wait for a sign of life before they clean up
+    ///
+    /// A node gives three signs in that time. Who was connected to one that is gone is told to have
+    /// left by another, once.
+    #[arg(long, value_name = "TIME", help_heading = SUBSCRIBERS)]
+    #[arg(default_value_t = TimeSpan(server::Config::default().node_lease))]
+    pub(crate) node_lease: TimeSpan,
+
+    /// Redis channel whose events are carried over: `redis://HOST:PORT/CHANNEL`
+    ///
+    /// What is said there by `PUBLISH` is read like the body of `/broadcast`. With several nodes
+    /// each is given it, and one at a time stores.
+    #[arg(long, value_name = "URL", help_heading = GENERAL)]
+    pub(crate) bridge: Option<Bridge>,
 
     /// URL that is told when a topic gets its first subscriber and loses its last
     #[arg(long, value_name = "URL", value_parser = address::web_url, help_heading = SUBSCRIBERS)]

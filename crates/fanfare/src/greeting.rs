@@ -80,9 +80,16 @@ pub(crate) fn own_retry() -> u64 {
 
 /// The answer after which a browser tries again (SRV-08): any other status, and EventSource gives
 /// up for good.
-pub(crate) fn come_back(refusal: &Refusal) -> Response<Bytes> {
+///
+/// `elsewhere`: another node takes it at once, if only the proxy asks that one.
+pub(crate) fn come_back(refusal: &Refusal, elsewhere: bool) -> Response<Bytes> {
     let mut body = Vec::new();
-    Retry::from_millis(rand::random_range(10_000..=60_000)).encode(&mut body);
+    let after = if elsewhere {
+        250..=1000
+    } else {
+        10_000..=60_000
+    };
+    Retry::from_millis(rand::random_range(after)).encode(&mut body);
     if let Ok(comment) = Comment::parse(&refusal.to_string()) {
         comment.encode(&mut body);
     }

@@ -6,6 +6,7 @@
 //! What a publisher sends becomes a `draft`, is checked, and goes to the hub.
 
 pub mod auth;
+pub mod bridge;
 pub mod dialect;
 pub mod load;
 pub mod origins;

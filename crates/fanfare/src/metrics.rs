@@ -12,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
+use crate::bridge::Tally;
 use crate::tls::Tls;
 use crate::web_hook::Occupancy;
 
@@ -54,7 +55,12 @@ struct Role {
 }
 
 impl Metrics {
-    pub(crate) fn new(hub: Hub, occupancy: Option<Arc<Occupancy>>, tls: Option<Tls>) -> Self {
+    pub(crate) fn new(
+        hub: Hub,
+        occupancy: Option<Arc<Occupancy>>,
+        tls: Option<Tls>,
+        bridge: Option<Tally>,
+    ) -> Self {
         let metrics = Self {
             registry: Registry::default(),
             connections: Gauge::default(),
@@ -68,7 +74,11 @@ impl Metrics {
             certificates_read: Family::default(),
             updates: Counter::default(),
         };
-        let metrics = metrics.registered(hub, occupancy);
+        let mut metrics = metrics.registered(hub, occupancy);
+        if let Some(bridge) = bridge {
+            let server = metrics.registry.sub_registry_with_prefix("fanfare");
+            bridge.register(server);
+        }
         match tls {
             Some(tls) => metrics.registered_for_tls(tls),
             None => metrics,

@@ -1,29 +1,37 @@
-//! Who is connected: kept as a list, and published as they come and go (D0-R, D1-R, PR4, PR5).
+//! Who is connected: kept as a list, and published as they come and go (D0-R, D1-R, PR1 to PR5).
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fanfare_broker::{Publication, PublishError, Selector, Selectors};
+use fanfare_broker::{
+    IdempotencyKey, PresenceError, Publication, PublishError, Selector, Selectors,
+};
 use fanfare_hub::{Guest, GuestBook, Hub};
 use serde_json::value::to_raw_value;
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::auth::Grant;
 use crate::dialect::{Dialect, Dialects};
 use crate::error::Refusal;
 use crate::interest::Wanted;
+use crate::revocations;
 use crate::server::Config;
 use crate::web_hook::Occupancy;
 use document::Document;
+use lease::Lease;
 use roster::{Limits, Listed, Payload, Roster, Visitor};
 
 pub(crate) use roster::{Holder, Known};
 
 pub(crate) mod api;
 mod document;
+mod entry;
+mod lease;
 mod roster;
 
 /// Who is connected to this server.
@@ -43,18 +51,22 @@ pub(crate) struct Presence {
     limits: Limits,
     roster: Mutex<Roster>,
     book: GuestBook,
+    /// This node's place among those that share its broker; `None`: it is the only one, or nothing
+    /// is published.
+    lease: Option<Lease>,
     /// What a connection of 0.x, and one of 1.0, is not to see: presence in the other's shape.
     hidden: [Selectors; 2],
 }
 
 impl Presence {
-    pub(crate) fn new(config: &Config, occupancy: Option<Arc<Occupancy>>) -> Self {
+    pub(crate) fn new(hub: &Hub, config: &Config, occupancy: Option<Arc<Occupancy>>) -> Self {
         let limits = Limits {
             per_address: config.subscribers_per_address_max,
             per_subject: config.subscribers_per_subject_max,
         };
         let root = format!("{}/subscriptions", config.hub_path);
         let published = config.subscriptions;
+        let shared = hub.presence().filter(|_| published);
         // The number of segments tells the shapes apart, for what is in them is encoded.
         let shape = |rest| {
             Selector::parse(&format!("{root}{rest}"))
@@ -65,17 +77,23 @@ impl Presence {
             "/{topic}/{subscriber}",
             "/{match_type}/{match}/{subscriber}",
         );
+        let revocable = config.admin_token.is_some() || hub.capabilities().several_nodes;
+        // Who may see everything has asked for everything of its publishers.
+        let own = Selector::exact(&revocations::history::topic(&config.hub_path));
+        let own: Vec<_> = own.into_iter().filter(|_| revocable).collect();
         Self {
-            hidden: [one, zero].map(|other| match published {
-                true => Selectors::new(shape(other)),
-                false => Selectors::default(),
+            hidden: [one, zero].map(|other| {
+                let other = Some(other).filter(|_| published);
+                let other: Vec<_> = other.map(shape).unwrap_or_default();
+                Selectors::new(own.iter().cloned().chain(other).collect())
             }),
+            lease: shared.map(|shared| Lease::new(shared, config.node_lease)),
             root,
             dialects: config.dialects,
             published,
             occupancy,
             limited: limits.per_address > 0 || limits.per_subject > 0,
-            revocable: config.admin_token.is_some(),
+            revocable,
             limits,
             roster: Mutex::default(),
             book: GuestBook::default(),
@@ -143,7 +161,23 @@ impl Presence {
                 Err(error) => tracing::warn!(%error, "an arrival could not be published"),
             }
         }
+        // It was given a new name meanwhile, and nobody else knows of the old one.
+        if self
+            .subscriber(id)
+            .is_some_and(|it| it != visitor.subscriber)
+        {
+            hub.publish(self.news(&visitor, false)).await;
+        }
         last
+    }
+
+    /// Those who are present at other nodes, as far as these have told.
+    async fn elsewhere(&self) -> Result<Vec<Visitor>, PresenceError> {
+        let Some(lease) = &self.lease else {
+            return Ok(Vec::new());
+        };
+        let entries = lease.others().await?;
+        Ok(entries.iter().filter_map(entry::read).collect())
     }
 
     /// Ends the streams of those whose holder `is_meant`; how many.
@@ -154,21 +188,29 @@ impl Presence {
         count
     }
 
-    /// Tells of those who leave, until the future is dropped.
-    pub(crate) async fn tell_departures(&self, hub: &Hub) {
+    /// Tells of those who leave, until `stop` is cancelled and everybody is told of who has left by
+    /// then.
+    pub(crate) async fn tell_departures(&self, hub: &Hub, stop: &CancellationToken) {
         loop {
-            let mut news = Vec::new();
-            for id in self.book.left().await {
-                let Some(visitor) = self.roster().leave(id) else {
-                    continue;
-                };
-                self.count(&visitor, Occupancy::leave);
-                news.extend(self.news(&visitor, false));
-                if news.len() >= BATCH {
-                    publish_all(hub, std::mem::take(&mut news)).await;
+            let left = tokio::select! {
+                biased;
+                left = self.book.left() => left,
+                () = stop.cancelled() => return,
+            };
+            for left in left.chunks(BATCH) {
+                let leave = |&id| self.roster().leave(id);
+                let visitors: Vec<_> = left.iter().filter_map(leave).collect();
+                let mut news = Vec::new();
+                for visitor in &visitors {
+                    self.count(visitor, Occupancy::leave);
+                    news.extend(self.news(visitor, false));
+                }
+                publish_all(hub, news).await;
+                let mut roster = self.roster();
+                for visitor in visitors {
+                    roster.told(visitor.subscriber);
                 }
             }
-            publish_all(hub, news).await;
         }
     }
 
@@ -191,12 +233,17 @@ impl Presence {
             for dialect in [Dialect::D0, Dialect::D1] {
                 let spoken = self.dialects.speak(dialect);
                 let document = || Document::of(&self.root, dialect, visitor, listed, active);
-                news.extend(
-                    spoken
-                        .then(document)
-                        .flatten()
-                        .and_then(|it| it.publication()),
-                );
+                let Some(document) = spoken.then(document).flatten() else {
+                    continue;
+                };
+                let mut publication = document.publication();
+                if let Some(publication) = &mut publication
+                    && self.lease.is_some()
+                    && !active
+                {
+                    publication.idempotency_key = departure_key(document.id());
+                }
+                news.extend(publication);
             }
         }
         news
@@ -228,21 +275,29 @@ fn listed(wanted: Vec<Wanted>, grant: Option<&Grant>) -> Arc<Vec<Listed>> {
     Arc::new(listed)
 }
 
-/// Publishes what has to be told; waits for a broker that is away, for nobody waits for us.
+/// Under which a departure is stored once, whoever tells of it: its node, or who cleans up after
+/// that (PR2). `subscription` is visible ASCII, for it is a path; a long one is told by its digest.
+fn departure_key(subscription: &str) -> Option<IdempotencyKey> {
+    let whole = format!("{subscription}:inactive");
+    let key = IdempotencyKey::parse(&whole).or_else(|_| {
+        let digest = Sha256::digest(subscription);
+        IdempotencyKey::parse(&format!("{digest:x}:inactive"))
+    });
+    key.ok()
+}
+
+/// Publishes what has to be told; waits for a broker that is away, for no subscriber waits for us.
 async fn publish_all(hub: &Hub, mut news: Vec<Publication>) {
     while !news.is_empty() {
-        let outcomes = hub.publish(news.clone()).await;
-        let mut left = outcomes.into_iter();
-        news.retain(|_| {
-            matches!(
-                left.next(),
-                Some(Err(
-                    PublishError::Unavailable { .. } | PublishError::Overloaded { .. }
-                ))
-            )
+        let mut outcomes = hub.publish(news.clone()).await.into_iter();
+        news.retain(|it| match outcomes.next() {
+            Some(Err(PublishError::Unavailable { .. } | PublishError::Overloaded { .. })) => true,
+            // Stored or not: with its key it is not stored twice.
+            Some(Err(PublishError::Unknown)) => it.idempotency_key.is_some(),
+            _ => false,
         });
         if !news.is_empty() {
-            tracing::warn!(count = news.len(), "departures wait for the broker");
+            tracing::warn!(count = news.len(), "comings and goings wait for the broker");
             sleep_until(Instant::now() + RETRY_AFTER).await;
         }
     }

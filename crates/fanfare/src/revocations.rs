@@ -1,6 +1,7 @@
 //! Tokens that are not valid any more, before their time.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +17,9 @@ use crate::error::{Refusal, Style, into_body, json_line, with_body};
 use crate::presence::Holder;
 use crate::server::Server;
 
-/// The revoked tokens of this process; a restart forgets them.
+pub(crate) mod history;
+
+/// The revoked tokens, as far as this node knows; `history` keeps them for all nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Revocations(Mutex<HashMap<Revoked, Terms>>);
 
@@ -40,6 +43,8 @@ struct Terms {
     revoked_at: u64,
     /// The tokens' own end, after which nothing need be remembered; `None`: for good.
     forgotten_at: Option<u64>,
+    /// Its offset in the history; `None`: it is not known to be there.
+    stored_at: Option<u64>,
 }
 
 impl Revocations {
@@ -78,8 +83,41 @@ impl Revocations {
         if revoked.len() >= count_max && !revoked.contains_key(&what) {
             return Err(Refusal::TooManyRevocations);
         }
-        revoked.insert(what, terms);
+        match revoked.entry(what) {
+            // Told again, or in another order than they happened.
+            Entry::Occupied(known) if known.get().revoked_at > terms.revoked_at => {}
+            Entry::Occupied(mut known) => {
+                let stored_at = terms.stored_at.or(known.get().stored_at);
+                known.insert(Terms { stored_at, ..terms });
+            }
+            Entry::Vacant(unknown) => {
+                unknown.insert(terms);
+            }
+        }
         Ok(())
+    }
+
+    /// Notes where the history has `what`.
+    fn stored(&self, what: &Revoked, offset: u64) {
+        if let Some(terms) = self.revoked().get_mut(what) {
+            terms.stored_at = Some(offset);
+        }
+    }
+
+    /// Nobody knows any more what the history has.
+    fn forget_places(&self) {
+        for terms in self.revoked().values_mut() {
+            terms.stored_at = None;
+        }
+    }
+
+    /// What still matters at `now`, and which the history has before `offset`, or not at all.
+    fn kept_before(&self, offset: u64, now: u64) -> Vec<(Revoked, Terms)> {
+        let matters = |terms: &Terms| terms.forgotten_at.is_none_or(|end| end > now);
+        let leaves = |terms: &Terms| terms.stored_at.is_none_or(|at| at < offset);
+        let revoked = self.revoked();
+        let kept = revoked.iter().filter(|(_, it)| matters(it) && leaves(it));
+        kept.map(|(what, terms)| (what.clone(), *terms)).collect()
     }
 
     fn revoked(&self) -> MutexGuard<'_, HashMap<Revoked, Terms>> {
@@ -132,21 +170,29 @@ async fn revoke(server: &Server, parts: &Parts, body: Body) -> Result<Response<B
     let terms = Terms {
         revoked_at: seconds_now(),
         forgotten_at: order.exp,
+        stored_at: None,
     };
-    server
-        .revocations
-        .add(what, terms, server.config.revocations_max)?;
-    let covered = |holder: &Holder| server.revocations.cover(holder);
     let done = Done {
         revoked: true,
-        closed: server.presence.dismiss(&server.hub, covered),
+        closed: server.revoke(what.clone(), terms)?,
     };
     tracing::info!(closed = done.closed, "tokens revoked");
+    server.store_revocation(&what, terms, None).await?;
     Ok(with_body(
         StatusCode::OK,
         "application/json",
         json_line(&done),
     ))
+}
+
+impl Server {
+    /// Takes a revocation, and ends the streams of this node that it means; how many.
+    fn revoke(&self, what: Revoked, terms: Terms) -> Result<usize, Refusal> {
+        let limit = self.config.revocations_max;
+        self.revocations.add(what, terms, limit)?;
+        let covered = |holder: &Holder| self.revocations.cover(holder);
+        Ok(self.presence.dismiss(&self.hub, covered))
+    }
 }
 
 #[expect(

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use fanfare_broker::{Publication, PublishError, Receipt};
@@ -20,6 +19,7 @@ use url::Url;
 
 use crate::accept::Acceptor;
 use crate::auth::{Issuer, Role, Secret, Verifier};
+use crate::bridge::{Bridge, Span};
 use crate::dialect::Dialects;
 use crate::journal;
 use crate::metrics::Metrics;
@@ -56,6 +56,9 @@ pub struct Config {
     pub public_urls: Vec<Url>,
     /// Who comes and goes is published, and can be asked for. Default: no.
     pub subscriptions: bool,
+    /// How long the other nodes of a shared broker wait for a sign of life before they clean up
+    /// after this one; it gives three in that time. Default 15 s, at least 1 s (PR1).
+    pub node_lease: Duration,
     /// Subscribers without a token are let in; they see public events. Default: no.
     pub anonymous: bool,
     /// Pages of other origins that may read answers. Default: none.
@@ -73,6 +76,8 @@ pub struct Config {
     pub revocations_max: usize,
     /// Told when a topic gets its first subscriber and when it loses its last one. `None`: nobody.
     pub web_hook: Option<WebHook>,
+    /// A channel of a Redis server whose events are carried over. `None`: there is none.
+    pub bridge: Option<Bridge>,
     /// Bytes of a request's body. Default 1 MiB. Past it: 413, before the body is read.
     pub body_bytes_max: usize,
     /// Publications in one request to `/publish`. Default 1,000. Past it: 413.
@@ -128,6 +133,7 @@ impl Default for Config {
             resource_identifier: None,
             public_urls: Vec::new(),
             subscriptions: false,
+            node_lease: Duration::from_secs(15),
             anonymous: false,
             cors_origins: Origins::default(),
             publish_origins: Origins::default(),
@@ -136,6 +142,7 @@ impl Default for Config {
             admin_token: None,
             revocations_max: 100_000,
             web_hook: None,
+            bridge: None,
             body_bytes_max: 1 << 20,
             batch_max: 1000,
             topics_max: 1000,
@@ -210,18 +217,31 @@ pub async fn run(
         shutdown.await;
         server.drain().await
     };
-    let departures = Arc::clone(&server);
-    let departures = async move { departures.presence.tell_departures(&departures.hub).await };
-    let departures = AbortOnDropHandle::new(server.connections.spawn(departures));
+    let presence = Arc::clone(&server);
+    let presence = async move { presence.keep_presence().await };
+    let presence = AbortOnDropHandle::new(server.connections.spawn(presence));
     let courier = courier.map(|courier| courier.run(server.finish.clone()));
     server.connections.spawn(OptionFuture::from(courier));
     server.connections.spawn(watch_tls(Arc::clone(&server)));
+    let bridge = server.connections.spawn(carry_over(Arc::clone(&server)));
+    let _bridge = AbortOnDropHandle::new(bridge);
+    let revocations = Arc::clone(&server);
+    let serve = async {
+        let head = server.read_revocations().await;
+        let follow = async move { revocations.follow_revocations(head).await };
+        let _follow = AbortOnDropHandle::new(server.connections.spawn(follow));
+        acceptor.run().await
+    };
     let drained = tokio::select! {
-        never = acceptor.run() => match never {},
+        never = serve => match never {},
         drained = drain => drained,
     };
-    // The broker is closed: who leaves now can be told to nobody.
-    drop(departures);
+    server.nobody_left.cancel();
+    // A broker that is away must not hold up the end.
+    if timeout(FINISH_TIMEOUT, presence).await.is_err() {
+        tracing::warn!("not every departure was told");
+    }
+    server.hub.close().await;
     server.close().await;
     drained
 }
@@ -237,6 +257,13 @@ async fn watch_tls(server: Arc<Server>) {
     }
 }
 
+/// Carries a bridge's events over until the stop signal.
+async fn carry_over(server: Arc<Server>) {
+    if let Some(span) = &server.span {
+        span.run(&server, &server.draining).await;
+    }
+}
+
 /// What every request needs; there is one for each [`run`].
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -244,6 +271,8 @@ pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
     pub(crate) presence: Presence,
+    /// Cancelled: all streams are over.
+    nobody_left: CancellationToken,
     pub(crate) revocations: Revocations,
     /// Cancelled: connections finish the request they are at, and close.
     pub(crate) finish: CancellationToken,
@@ -254,16 +283,22 @@ pub(crate) struct Server {
     /// Turns at the costly part of a TLS handshake.
     pub(crate) handshakes: Semaphore,
     publishes: TaskTracker,
-    draining: AtomicBool,
+    /// This node's end of the bridge.
+    span: Option<Span>,
+    /// Cancelled: the stop signal has come.
+    draining: CancellationToken,
     started: Instant,
 }
 
 impl Server {
     fn new(hub: Hub, config: Config, occupancy: Option<Arc<Occupancy>>) -> Self {
+        let span = config.bridge.clone().map(Span::new);
+        let bridge = span.as_ref().map(Span::tally);
         Self {
-            metrics: Metrics::new(hub.clone(), occupancy.clone(), config.tls.clone()),
-            presence: Presence::new(&config, occupancy),
+            metrics: Metrics::new(hub.clone(), occupancy.clone(), config.tls.clone(), bridge),
+            presence: Presence::new(&hub, &config, occupancy),
             revocations: Revocations::default(),
+            nobody_left: CancellationToken::new(),
             handshakes: Semaphore::new(handshakes_max(&config)),
             hub,
             config,
@@ -271,14 +306,15 @@ impl Server {
             cut: CancellationToken::new(),
             connections: TaskTracker::new(),
             publishes: TaskTracker::new(),
-            draining: AtomicBool::new(false),
+            span,
+            draining: CancellationToken::new(),
             started: now(),
         }
     }
 
     /// Whether the stop signal has come.
     pub(crate) fn draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.draining.is_cancelled()
     }
 
     /// How long it has been there.
@@ -352,7 +388,7 @@ impl Server {
     }
 
     async fn drain(&self) -> Drained {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.cancel();
         tracing::info!(over = ?self.config.drain, "draining");
         self.publishes.close();
         // A broker that does not answer must not hold up the streams; those publishers get no
@@ -363,7 +399,17 @@ impl Server {
         {
             tracing::warn!("some publishes had no outcome when the drain began");
         }
-        self.hub.drain(self.config.drain).await
+        self.hub.end_streams(self.config.drain).await
+    }
+
+    /// Tells who leaves, and keeps this node's place among the others, until nobody is left and
+    /// all is told.
+    async fn keep_presence(&self) {
+        tokio::select! {
+            () = self.presence.keep_lease(&self.hub) => {}
+            () = self.presence.tell_departures(&self.hub, &self.nobody_left) => {}
+        }
+        self.presence.leave().await;
     }
 
     async fn close(&self) {

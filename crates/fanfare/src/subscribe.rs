@@ -149,7 +149,8 @@ impl Server {
     ) -> Response<Bytes> {
         self.metrics.refused(refusal.reason());
         if refusal.passes() && is_event_source(&parts.headers) {
-            return come_back(refusal);
+            let elsewhere = self.draining() && self.hub.capabilities().several_nodes;
+            return come_back(refusal, elsewhere);
         }
         let (style, metadata_url) = self.words(style, parts, refusal);
         refusal.response(style, metadata_url.as_deref())

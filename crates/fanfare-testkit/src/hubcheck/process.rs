@@ -172,6 +172,20 @@ impl HubProcess {
         killed.map(|_| ()).map_err(CheckError::io("kill the hub"))
     }
 
+    /// Waits for an end that somebody else brings about; false if it did not come within
+    /// `patience`, and then it is killed when the value is dropped.
+    pub fn wait_for(&mut self, patience: Duration) -> bool {
+        let deadline = now() + patience;
+        let (_keep, never) = sync_channel::<()>(0);
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if now() > deadline {
+                return false;
+            }
+            _ = never.recv_timeout(Duration::from_millis(2));
+        }
+        true
+    }
+
     /// The first lines of its stdout; what comes later is read and dropped.
     fn lines(&mut self) -> Result<Receiver<String>, CheckError> {
         let (sender, receiver) = sync_channel(LINES_MAX);

@@ -40,7 +40,10 @@ impl Exit {
             Self::Unreachable,
             "`publish`, `subscribe`, `doctor`, `token inspect`: the hub cannot be reached; `serve`: the broker's server cannot",
         ),
-        (Self::Refused, "`publish`, `subscribe`: the hub refused"),
+        (
+            Self::Refused,
+            "`publish`, `subscribe`: the hub refused; `serve`: its broker refused the login",
+        ),
         (
             Self::Cut,
             "`serve`: a second signal came before the drain had ended",

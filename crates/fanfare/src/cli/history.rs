@@ -86,6 +86,10 @@ fn directory(loaded: &Loaded) -> Result<PathBuf, Failure> {
                  --broker sqlite:DIRECTORY"
             ),
         )),
+        BrokerAddress::Nats(_) => Err(Failure::new(
+            Exit::Usage,
+            anyhow!("a history on NATS is looked at with the tools of NATS, such as `nats stream`"),
+        )),
         BrokerAddress::Redis(_) => Err(Failure::new(
             Exit::Usage,
             anyhow!(

@@ -12,6 +12,7 @@ use fanfare::server::{self, Dev};
 use fanfare::tls::{SelfSigned, Tls};
 use fanfare_broker::{Broker, MemoryBroker};
 use fanfare_hub::{Drained, Hub};
+use fanfare_nats::{self as nats, NatsBroker};
 use fanfare_redis::{ConnectError, RedisBroker};
 use fanfare_sqlite::SqliteBroker;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -51,7 +52,7 @@ async fn serve(parts: Parts) -> Result<(), Failure> {
     let address = listener.local_addr()?;
 
     let folder = match &parts.broker {
-        BrokerConfig::Memory(_) | BrokerConfig::Redis(..) => None,
+        BrokerConfig::Memory(_) | BrokerConfig::Nats(..) | BrokerConfig::Redis(..) => None,
         BrokerConfig::Sqlite(folder, _) => Some(folder.clone()),
     };
     let opened = tokio::select! {
@@ -113,6 +114,7 @@ async fn until_drained(
 enum Opened {
     Memory(Arc<MemoryBroker>),
     Sqlite(Arc<SqliteBroker>),
+    Nats(Arc<NatsBroker>),
     Redis(Arc<RedisBroker>),
 }
 
@@ -124,6 +126,11 @@ impl Opened {
                 let broker = SqliteBroker::open(directory, config);
                 let broker = broker.map_err(|error| Failure::new(Exit::Data, error))?;
                 Ok(Self::Sqlite(Arc::new(broker)))
+            }
+            BrokerConfig::Nats(address, config) => {
+                let broker = NatsBroker::connect(address, config).await;
+                let broker = broker.map_err(|error| Failure::new(exit_of(&error), error))?;
+                Ok(Self::Nats(Arc::new(broker)))
             }
             BrokerConfig::Redis(address, config) => {
                 let broker = RedisBroker::connect(*address, config).await;
@@ -141,6 +148,7 @@ impl Opened {
         match self {
             Self::Memory(broker) => Arc::clone(broker) as _,
             Self::Sqlite(broker) => Arc::clone(broker) as _,
+            Self::Nats(broker) => Arc::clone(broker) as _,
             Self::Redis(broker) => Arc::clone(broker) as _,
         }
     }
@@ -149,9 +157,20 @@ impl Opened {
     async fn failed(&self) -> String {
         match self {
             // A server that is away comes back.
-            Self::Memory(_) | Self::Redis(_) => std::future::pending().await,
+            Self::Memory(_) | Self::Nats(_) | Self::Redis(_) => std::future::pending().await,
             Self::Sqlite(broker) => broker.failed().await,
         }
+    }
+}
+
+fn exit_of(error: &nats::OpenError) -> Exit {
+    match error {
+        nats::OpenError::Unreachable { .. } => Exit::Unreachable,
+        nats::OpenError::Refused { .. } => Exit::Refused,
+        nats::OpenError::Foreign { .. }
+        | nats::OpenError::Stream { .. }
+        | nats::OpenError::Unproven { .. }
+        | _ => Exit::Data,
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use fanfare_nats as nats;
 use fanfare_redis as redis;
 use fanfare_sqlite as sqlite;
 
@@ -18,6 +19,8 @@ pub(crate) enum BrokerAddress {
     Memory,
     /// In a database in this directory.
     Sqlite(PathBuf),
+    /// In a stream of NATS JetStream.
+    Nats(nats::Address),
     /// On a server that several nodes share.
     Redis(Box<redis::Address>),
 }
@@ -38,6 +41,7 @@ impl FromStr for BrokerAddress {
             None if text == "sqlite" => Ok(Self::default()),
             Some(("sqlite", "")) => Err(InvalidBroker::NoDirectory),
             Some(("sqlite", directory)) => Ok(Self::Sqlite(directory.into())),
+            Some(("nats" | "tls", rest)) if rest.starts_with("//") => Ok(Self::Nats(text.parse()?)),
             Some(("redis" | "rediss" | "valkey" | "valkeys", _)) => {
                 Ok(Self::Redis(Box::new(text.parse()?)))
             }
@@ -51,6 +55,7 @@ impl fmt::Display for BrokerAddress {
         match self {
             Self::Memory => f.write_str("memory"),
             Self::Sqlite(directory) => write!(f, "sqlite:{}", directory.display()),
+            Self::Nats(address) => address.fmt(f),
             // Without the password.
             Self::Redis(address) => write!(f, "{address}"),
         }
@@ -60,7 +65,7 @@ impl fmt::Display for BrokerAddress {
 /// A text that names no broker.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum InvalidBroker {
-    #[error("there are `sqlite:DIRECTORY`, `redis://HOST:PORT` and `memory`")]
+    #[error("there are `sqlite:DIRECTORY`, `redis://HOST:PORT`, `nats://HOST` and `memory`")]
     Unknown,
     #[error(
         "`sqlite:` needs the directory that the history is kept in, as in `sqlite:fanfare-data`"
@@ -68,6 +73,23 @@ pub(crate) enum InvalidBroker {
     NoDirectory,
     #[error(transparent)]
     Redis(#[from] redis::InvalidAddress),
+    #[error(transparent)]
+    Nats(#[from] nats::InvalidAddress),
+}
+
+/// An address as it was typed, but for the secret in it: what stands between `://` and `@`, after
+/// the name.
+pub(crate) fn without_secret(typed: &str) -> String {
+    let Some((scheme, rest)) = typed.split_once("://") else {
+        return typed.to_owned();
+    };
+    match rest.rsplit_once('@') {
+        None => typed.to_owned(),
+        Some((login, place)) => match login.split_once(':') {
+            Some((name, _)) => format!("{scheme}://{name}:[redacted]@{place}"),
+            None => format!("{scheme}://[redacted]@{place}"),
+        },
+    }
 }
 
 /// What a stored event survives.

@@ -10,9 +10,10 @@ use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use fanfare::auth::Secret;
+use fanfare::bridge::Bridge;
 
 use super::access::PerIssuer;
-use super::broker::BrokerAddress;
+use super::broker::{BrokerAddress, without_secret};
 use super::environment::Environment;
 use super::{Settings, development, file, mercure};
 
@@ -302,6 +303,7 @@ fn row(setting: &Arg, winners: &BTreeMap<String, Assignment>) -> Row {
         true => "[redacted]".to_owned(),
         // As it shows itself: what was typed may hold a password.
         false if names_broker => values.iter().map(|text| shown_broker(text)).collect(),
+        false if parsed == TypeId::of::<Bridge>() => without_secret(&values.join(",")),
         false => values.join(","),
     });
     Row { key, value, source }

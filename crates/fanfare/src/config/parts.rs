@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fanfare::auth::{
     Algorithm, InvalidKey, InvalidKeySet, Issuer, NewToken, Secret, Verifier, mint,
@@ -11,6 +12,7 @@ use fanfare::origins::{OriginPattern, Origins};
 use fanfare::server::{self, Dev};
 use fanfare::web_hook::{InvalidWebHook, WebHook};
 use fanfare_broker::memory;
+use fanfare_nats as nats;
 use fanfare_redis as redis;
 use fanfare_sqlite as sqlite;
 
@@ -79,6 +81,8 @@ pub(crate) enum BrokerConfig {
     Memory(memory::Config),
     /// With its directory.
     Sqlite(PathBuf, sqlite::Config),
+    /// With where its stream is.
+    Nats(nats::Address, nats::Config),
     /// With its server.
     Redis(Box<redis::Address>, redis::Config),
 }
@@ -90,6 +94,7 @@ impl BrokerConfig {
             BrokerAddress::Sqlite(directory) => {
                 Self::Sqlite(directory.clone(), sqlite_config(settings))
             }
+            BrokerAddress::Nats(address) => Self::Nats(address.clone(), nats_config(settings)),
             BrokerAddress::Redis(address) => Self::Redis(address.clone(), redis_config(settings)),
         }
     }
@@ -114,6 +119,12 @@ fn check_requests(settings: &Settings) -> Result<(), Unfit> {
         return Err(Unfit::OutOfRange {
             key: "body-bytes-max".to_owned(),
             must_be: "at least 1; there is always a limit",
+        });
+    }
+    if settings.node_lease.0 < Duration::from_secs(1) {
+        return Err(Unfit::OutOfRange {
+            key: "node-lease".to_owned(),
+            must_be: "at least 1s; changes are told once a second",
         });
     }
     if settings.web_hook_key.is_some() && settings.web_hook.is_none() {
@@ -193,6 +204,18 @@ pub(crate) fn sqlite_config(settings: &Settings) -> sqlite::Config {
     config
 }
 
+fn nats_config(settings: &Settings) -> nats::Config {
+    let mut config = nats::Config::default();
+    config.history_count_max = settings.history_count_max as u64;
+    config.history_age_max = settings.history_age_max.0;
+    if let Some(bytes) = settings.history_bytes_max {
+        config.history_bytes_max = bytes.0 as u64;
+    }
+    config.dedupe_window = settings.dedupe_window.0;
+    config.broker_grace = settings.broker_grace.0;
+    config
+}
+
 fn redis_config(settings: &Settings) -> redis::Config {
     let mut config = redis::Config::default();
     config.history_count_max = settings.history_count_max as u64;
@@ -234,6 +257,8 @@ fn server_config(settings: Settings, trust: &Trust) -> Result<server::Config, Un
     config.hub_path = settings.hub_path;
     config.public_urls = settings.public_url;
     config.subscriptions = settings.subscriptions;
+    config.node_lease = settings.node_lease.0;
+    config.bridge = settings.bridge;
     if let Some(url) = settings.web_hook {
         config.web_hook = Some(WebHook::open(url, settings.web_hook_key.as_ref())?);
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use bytes::Bytes;
-use fanfare_broker::{Audience, ReadError, Record, Topic};
+use fanfare_broker::{Audience, PresenceError, ReadError, Record, Topic};
 use http::header::{ACCEPT, CACHE_CONTROL, ETAG, IF_NONE_MATCH, LINK, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::Presence;
 use super::document::{CONTEXT, Document};
@@ -168,18 +169,24 @@ impl Server {
         let dialect = self.shape(&parts.headers, asked, grant);
         // Read before the list: who reads it and goes on from there misses nobody.
         let last_event_id = self.last_event_id(grant).await?;
-        let visitors = self.presence.visitors(asked);
-        let tag = format!("\"{}\"", utf8_percent_encode(&last_event_id, UNSAFE_IN_TAG));
-        let known = is_known(&parts.headers, &tag, &last_event_id);
+        let visitors = self.presence.visitors(asked).await;
+        let visitors = visitors.map_err(|_| Refusal::PresenceUnavailable)?;
+        let path = parts.uri.path();
+        let body = self
+            .presence
+            .body(dialect, asked, &visitors, &last_event_id, path);
+        let version = match self.presence.lease {
+            None => last_event_id.clone(),
+            // The other nodes' part of the list changes without an event.
+            Some(_) => format!("{last_event_id}-{:x}", Sha256::digest(&body)),
+        };
+        let tag = format!("\"{}\"", utf8_percent_encode(&version, UNSAFE_IN_TAG));
+        let known = is_known(&parts.headers, &tag, &version);
         let mut answer = if asked.is_one() && visitors.is_empty() {
             self.refused(style, parts, &Refusal::NoSubscription)
         } else if known {
             not_modified()
         } else {
-            let path = parts.uri.path();
-            let body = self
-                .presence
-                .body(dialect, asked, &visitors, &last_event_id, path);
             with_body(StatusCode::OK, content_type(dialect), body)
         };
         let headers = answer.headers_mut();
@@ -223,13 +230,23 @@ impl Server {
     ///
     /// An id that its publisher chose for a private event is told only to whom may see that; the
     /// same place has another name, which tells nothing.
+    ///
+    /// With several nodes it is an event of some seconds ago: those that came since are perhaps not
+    /// yet in the list, so who goes on from there gets them, some of them for the second time.
     async fn last_event_id(&self, grant: Option<&Grant>) -> Result<String, Refusal> {
-        if let Some(record) = self.hub.newest() {
-            let id = match may_read(grant, &record) {
+        let name = |record: &Record| {
+            let id = match may_read(grant, record) {
                 true => record.id(),
                 false => record.cursor().id(),
             };
-            return Ok(id.as_str().to_owned());
+            id.as_str().to_owned()
+        };
+        if let Some(lease) = &self.presence.lease {
+            let settled = lease.settled();
+            return Ok(settled.map_or("earliest".to_owned(), |it| name(&it)));
+        }
+        if let Some(record) = self.hub.newest() {
+            return Ok(name(&record));
         }
         let bounds = self.hub.bounds().await;
         let bounds = bounds.map_err(|_: ReadError| Refusal::PresenceUnavailable)?;
@@ -253,16 +270,17 @@ impl Server {
 }
 
 impl Presence {
-    /// Those present who have a subscription that is asked for.
-    fn visitors(&self, asked: &Asked) -> Vec<Visitor> {
-        let roster = self.roster();
-        let wanted = |visitor: &&Visitor| {
-            visitor
-                .subscriptions
-                .iter()
-                .any(|it| asked.wants(visitor, it))
+    /// Those present, at whichever node, who have a subscription that is asked for.
+    async fn visitors(&self, asked: &Asked) -> Result<Vec<Visitor>, PresenceError> {
+        let wanted = |visitor: &Visitor| {
+            let mut listed = visitor.subscriptions.iter();
+            listed.any(|it| asked.wants(visitor, it))
         };
-        roster.present().filter(wanted).cloned().collect()
+        let mut visitors = self.elsewhere().await?;
+        visitors.retain(wanted);
+        let roster = self.roster();
+        visitors.extend(roster.present().filter(|it| wanted(it)).cloned());
+        Ok(visitors)
     }
 
     fn documents<'a>(

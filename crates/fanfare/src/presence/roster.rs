@@ -106,7 +106,13 @@ pub(crate) struct Roster {
     by_account: HashMap<Account, usize>,
     /// Every list of subscriptions that some visitor has.
     lists: HashSet<Arc<Vec<Listed>>>,
+    /// What the other nodes are still to be told, by the subscriber's name: who is here, or that
+    /// nobody is. `None`: there are none, or they know this one no more.
+    changes: Option<Changes>,
 }
+
+/// Who is here by that name; `None`: nobody.
+pub(crate) type Changes = HashMap<Uuid, Option<Visitor>>;
 
 #[derive(Debug)]
 struct Seat {
@@ -163,7 +169,11 @@ impl Roster {
     pub(crate) fn arrived(&mut self, id: u64) -> Option<Visitor> {
         let seat = self.seat(id)?;
         seat.present = true;
-        Some(seat.visitor.clone())
+        let visitor = seat.visitor.clone();
+        if let Some(changes) = &mut self.changes {
+            changes.insert(visitor.subscriber, Some(visitor.clone()));
+        }
+        Some(visitor)
     }
 
     /// The name of the visitor `id`.
@@ -200,6 +210,63 @@ impl Roster {
             self.lists.remove(&seat.visitor.subscriptions);
         }
         seat.present.then_some(seat.visitor)
+    }
+
+    /// The departure of `subscriber` has been told, so its entry can go: were it to go first, and
+    /// this node with it, nobody would ever tell.
+    pub(crate) fn told(&mut self, subscriber: Uuid) {
+        if let Some(changes) = &mut self.changes {
+            changes.insert(subscriber, None);
+        }
+    }
+
+    /// Begins to note what the other nodes are to be told: first of all, everybody who is here.
+    pub(crate) fn enlist(&mut self) {
+        let present = self.present();
+        let all = present.map(|visitor| (visitor.subscriber, Some(visitor.clone())));
+        self.changes = Some(all.collect());
+    }
+
+    /// Stops noting, for the other nodes know this one no more.
+    pub(crate) fn delist(&mut self) {
+        self.changes = None;
+    }
+
+    pub(crate) fn has_changes(&self) -> bool {
+        self.changes.as_ref().is_some_and(|it| !it.is_empty())
+    }
+
+    /// Up to `count_max` of what has been noted; it is the caller's to tell or to give back.
+    pub(crate) fn take_changes(&mut self, count_max: usize) -> Changes {
+        let Some(changes) = &mut self.changes else {
+            return Changes::default();
+        };
+        if changes.len() <= count_max {
+            return std::mem::take(changes);
+        }
+        let names: Vec<_> = changes.keys().take(count_max).copied().collect();
+        let take = |name| changes.remove_entry(&name);
+        names.into_iter().filter_map(take).collect()
+    }
+
+    /// Takes back what could not be told; what was noted since is newer.
+    pub(crate) fn give_back(&mut self, untold: Changes) {
+        if let Some(changes) = &mut self.changes {
+            for (name, change) in untold {
+                changes.entry(name).or_insert(change);
+            }
+        }
+    }
+
+    /// Gives everybody who is present a new name; each visitor under its old one and its new one.
+    pub(crate) fn rename(&mut self) -> Vec<(Visitor, Visitor)> {
+        let present = self.seats.iter_mut().filter(|(_, seat)| seat.present);
+        let renamed = present.map(|(_, seat)| {
+            let old = seat.visitor.clone();
+            seat.visitor.subscriber = Uuid::new_v4();
+            (old, seat.visitor.clone())
+        });
+        renamed.collect()
     }
 
     /// Those who are present.

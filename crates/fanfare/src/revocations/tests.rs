@@ -19,6 +19,7 @@ fn revoke(revocations: &Revocations, issuer: Option<&str>, name: Name) {
     let terms = Terms {
         revoked_at: NOW,
         forgotten_at: None,
+        stored_at: None,
     };
     revocations
         .add(Revoked { issuer, name }, terms, 100)
@@ -64,6 +65,7 @@ fn past_the_limit_nothing_is_revoked_and_what_ended_by_itself_makes_room() {
         let terms = Terms {
             revoked_at,
             forgotten_at,
+            stored_at: None,
         };
         revocations.add(Revoked { issuer: None, name }, terms, 2)
     };
@@ -74,4 +76,56 @@ fn past_the_limit_nothing_is_revoked_and_what_ended_by_itself_makes_room() {
     add("3", NOW + 60, None).unwrap();
     assert!(!revocations.cover(&holder("", "", "1", None)));
     assert!(revocations.cover(&holder("", "", "3", None)));
+}
+
+#[test]
+fn what_the_history_drops_is_stored_anew_unless_it_ended() {
+    let revocations = Revocations::default();
+    let what = |id: &str| Revoked {
+        issuer: None,
+        name: Name::Token(id.to_owned()),
+    };
+    for (id, forgotten_at, stored_at) in [
+        ("unstored", None, None),
+        ("leaving", Some(NOW + 60), Some(9)),
+        ("ended", Some(NOW), Some(9)),
+        ("stays", None, Some(10)),
+    ] {
+        let terms = Terms {
+            revoked_at: NOW,
+            forgotten_at,
+            stored_at,
+        };
+        revocations.add(what(id), terms, 10).unwrap();
+    }
+    let kept = || {
+        let kept = revocations.kept_before(10, NOW).into_iter();
+        let mut names: Vec<_> = kept.map(|(what, _)| what.name).collect();
+        names.sort_by_key(|name| format!("{name:?}"));
+        names
+    };
+    let named = |id: &str| Name::Token(id.to_owned());
+    assert_eq!(kept(), [named("leaving"), named("unstored")]);
+    revocations.stored(&what("leaving"), 20);
+    assert_eq!(kept(), [named("unstored")]);
+    revocations.forget_places();
+    assert_eq!(kept().len(), 3);
+}
+
+#[test]
+fn older_revocation_that_comes_later_changes_nothing() {
+    let revocations = Revocations::default();
+    let subject = || Revoked {
+        issuer: None,
+        name: Name::Subject("alice".to_owned()),
+    };
+    for revoked_at in [NOW, NOW - 60] {
+        let terms = Terms {
+            revoked_at,
+            forgotten_at: None,
+            stored_at: None,
+        };
+        revocations.add(subject(), terms, 10).unwrap();
+    }
+    assert!(revocations.cover(&holder("a", "alice", "t", Some(NOW))));
 }

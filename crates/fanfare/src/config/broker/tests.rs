@@ -20,11 +20,31 @@ fn brokers_are_read_as_they_are_shown() {
             "{bad}"
         );
     }
+    let nats = "nats://me:secret@a.example?hub=news&replicas=3";
+    let shown = nats.parse::<BrokerAddress>().unwrap().to_string();
+    assert_eq!(
+        shown,
+        "nats://me:***@a.example:4222?hub=news&replicas=3&ack=synced"
+    );
+    let bad = "nats://a.example?replica=3".parse::<BrokerAddress>();
+    assert!(matches!(bad, Err(InvalidBroker::Nats(_))));
     let secret: BrokerAddress = "rediss://:hunter2@host/3?ack=fsync".parse().unwrap();
     let expected = "rediss://:[redacted]@host:6379/3?hub=main&ack=fsync&fence=run_id";
     assert_eq!(secret.to_string(), expected);
     let nowhere = "sqlite:".parse::<BrokerAddress>();
     assert_eq!(nowhere, Err(InvalidBroker::NoDirectory));
+}
+
+#[test]
+fn an_address_is_shown_without_its_secret() {
+    let check = |typed: &str, shown: &str| assert_eq!(without_secret(typed), shown);
+    check("sqlite:a@b", "sqlite:a@b");
+    check("nats://a.example?hub=x", "nats://a.example?hub=x");
+    check(
+        "nats://me:s:e@c@a.example",
+        "nats://me:[redacted]@a.example",
+    );
+    check("tls://token@a.example", "tls://[redacted]@a.example");
 }
 
 #[test]

@@ -104,3 +104,57 @@ fn equal_lists_are_one_for_as_long_as_somebody_has_it() {
     roster.leave(ids[2]);
     assert!(roster.lists.is_empty());
 }
+
+fn seated(roster: &mut Roster) -> (u64, Uuid) {
+    let id = roster.enter(visitor("192.0.2.1", None), UNLIMITED).unwrap();
+    let visitor = roster.arrived(id).unwrap();
+    (id, visitor.subscriber)
+}
+
+#[test]
+fn pr1_changes_say_who_is_here_and_not_what_happened() {
+    let mut roster = Roster::default();
+    let (_, before) = seated(&mut roster);
+    assert!(!roster.has_changes(), "nobody asked for them yet");
+    roster.enlist();
+    let (id, after) = seated(&mut roster);
+    let taken = roster.take_changes(10);
+    assert!(taken[&before].is_some() && taken[&after].is_some());
+    assert!(!roster.has_changes());
+
+    // It leaves while the change that it came is under way, and then fails.
+    roster.leave(id);
+    roster.told(after);
+    roster.give_back(taken);
+    let taken = roster.take_changes(10);
+    assert!(taken[&before].is_some() && taken[&after].is_none());
+}
+
+#[test]
+fn pr1_changes_are_taken_in_parts() {
+    let mut roster = Roster::default();
+    roster.enlist();
+    for _ in 0..5 {
+        seated(&mut roster);
+    }
+    let sizes = [2, 2, 2].map(|count_max| roster.take_changes(count_max).len());
+    assert_eq!(sizes, [2, 2, 1]);
+}
+
+#[test]
+fn pr3_new_names_are_for_those_whose_arrival_was_told() {
+    let mut roster = Roster::default();
+    let arriving = roster.enter(visitor("192.0.2.1", None), UNLIMITED).unwrap();
+    let unnamed = roster.subscriber(arriving);
+    let (id, old) = seated(&mut roster);
+    let renamed = roster.rename();
+    let names = renamed
+        .iter()
+        .map(|(old, new)| (old.subscriber, new.subscriber));
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [(old, roster.subscriber(id).unwrap())]
+    );
+    assert_ne!(roster.subscriber(id), Some(old));
+    assert_eq!(roster.subscriber(arriving), unnamed);
+}

@@ -1,0 +1,27 @@
+//! What the nodes share: a real server.
+
+use fanfare_testkit::nats_server::NatsServer;
+use fanfare_testkit::redis_server::RedisServer;
+
+/// A broker's server; killed when dropped.
+pub(crate) enum Broker {
+    Redis(RedisServer),
+    Nats(NatsServer),
+}
+
+impl Broker {
+    pub(crate) fn redis() -> Self {
+        Self::Redis(RedisServer::start(&[]))
+    }
+
+    pub(crate) fn nats() -> Self {
+        Self::Nats(NatsServer::start())
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Redis(server) => server.url(),
+            Self::Nats(server) => format!("nats://{}", server.host()),
+        }
+    }
+}
