@@ -32,19 +32,18 @@ pub(super) fn run(run: u32, figures: &mut Figures) -> anyhow::Result<()> {
             let published = cluster.measure(FEW)?;
             let rate = published.events_per_second();
             add("publishes_per_second", rate);
-            add("publish_hubs_cpu_ns", published.hubs_cpu_nanos());
-            add("publish_broker_cpu_ns", published.broker_cpu_nanos());
-            add("publish_broker_sent_bytes", published.sent_bytes);
+            add("hubs_cpu_per_publish_ns", published.hubs_cpu_nanos());
+            add("broker_cpu_per_publish_ns", published.broker_cpu_nanos());
+            add("broker_sent_bytes_per_publish", published.sent_bytes);
             let latency = &published.report.latency;
-            add("publish_latency_p50_ms", millis(latency.quantile(0.5)));
-            add("publish_latency_p99_ms", millis(latency.quantile(0.99)));
+            add("latency_p50_ms", millis(latency.quantile(0.5)));
+            add("latency_p99_ms", millis(latency.quantile(0.99)));
 
             let delivered = cluster.measure(MANY)?;
             let deliveries = delivered.report.deliveries_per_second();
             add("deliveries_per_second", deliveries);
             let each = nanos_each(delivered.hubs, delivered.report.received);
-            add("delivery_hubs_cpu_ns", each);
-            add("delivery_broker_cpu_ns", delivered.broker_cpu_nanos());
+            add("hubs_cpu_per_delivery_ns", each);
 
             let (publishes_alone, deliveries_alone) = *alone.get_or_insert((rate, deliveries));
             add("publishes_to_one_node", rate / publishes_alone);

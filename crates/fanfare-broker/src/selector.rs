@@ -119,6 +119,9 @@ impl Selector {
 
     /// Compiles `text`. A text that is no template is a raw string, never an error (D0-M6).
     ///
+    /// A topic that is put together with a stranger's text, such as a user's name, is for
+    /// [`Selector::exact`]: here a name like `{id}` matches the topics of all users.
+    ///
     /// # Errors
     ///
     /// [`InvalidSelector`] when it is past our bounds (D0-M7).

@@ -196,8 +196,9 @@ impl Ring {
         state.records.clear();
         state.bytes = 0;
         state.next = next;
-        if lineage.is_some() {
-            for reader in &mut state.readers {
+        for reader in &mut state.readers {
+            reader.since = None;
+            if lineage.is_some() {
                 reader.lineage = lineage.cloned();
             }
         }
@@ -217,7 +218,12 @@ impl Ring {
             state.bytes -= lost.as_ref().map_or(0, weight);
         }
         state.next = state.next.min(end + 1);
+        let next = state.next;
         for reader in &mut state.readers {
+            if reader.next >= next {
+                // Nothing waits for it any more.
+                reader.since = None;
+            }
             // Also one that took nothing of what is lost: a subscriber of it may wait beyond.
             reader.cut = Some(reader.cut.map_or(end, |cut| cut.min(end)));
             if let Some(lineage) = &mut reader.lineage {

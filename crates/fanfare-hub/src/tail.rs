@@ -26,7 +26,7 @@ pub(crate) async fn follow(
     while let Some(item) = tail.next().await {
         match item {
             TailItem::Records(records) => {
-                ring.arrived(now());
+                let came = now();
                 let expected = ring.next();
                 match records.first() {
                     Some(first) if first.offset() != expected => {
@@ -38,6 +38,7 @@ pub(crate) async fn follow(
                     }
                     _ => {}
                 }
+                ring.arrived(came);
                 ring.append(records, wake).await;
             }
             TailItem::Trimmed { next } => {

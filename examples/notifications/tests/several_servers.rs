@@ -130,11 +130,12 @@ async fn page(address: SocketAddr, user: &str) -> RawPeer {
     page
 }
 
-/// The data of the next event.
+/// The type and data of the next event.
 async fn next(page: &mut RawPeer) -> String {
     let event = page.read_until("\n\n").await;
-    let (_, data) = event.split_once("data: ").unwrap();
-    data.trim_end().to_owned()
+    let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
+    let event_type = field("event: ").unwrap_or("message");
+    format!("{event_type} {}", field("data: ").unwrap())
 }
 
 /// Two servers that have found each other.
@@ -184,13 +185,13 @@ async fn whoever_is_meant_hears_it_on_every_server() {
     redis_cli(redis.address, r#"{"data":{"to":"all"}}"#);
 
     for page in &mut meant {
-        assert_eq!(next(page).await, "from redis-cli");
-        assert_eq!(next(page).await, "over HTTP");
+        assert_eq!(next(page).await, "message from redis-cli");
+        assert_eq!(next(page).await, "message over HTTP");
     }
     // And nothing of the above.
     for page in meant.iter_mut().chain(&mut others) {
-        assert_eq!(next(page).await, r#"{"n":1}"#);
-        assert_eq!(next(page).await, r#"{"to":"all"}"#);
+        assert_eq!(next(page).await, r#"update {"n":1}"#);
+        assert_eq!(next(page).await, r#"message {"to":"all"}"#);
     }
 }
 
@@ -212,7 +213,7 @@ async fn what_is_no_notice_is_logged_and_ignored() {
         server.line_with("ignored what came from Redis");
     }
     redis_cli(redis.address, r#"{"userId":"alice","data":"still here"}"#);
-    assert_eq!(next(&mut alice).await, "still here");
+    assert_eq!(next(&mut alice).await, "message still here");
 }
 
 #[tokio::test]
@@ -232,7 +233,7 @@ async fn a_server_that_loses_redis_says_so_and_comes_back() {
     server.line_with("joined");
     let sent = post(server.address(), "/broadcast", "2").await;
     assert_eq!(sent, (200, r#"{"sent":true,"clients":1}"#.to_owned()));
-    assert_eq!(next(&mut alice).await, "2");
+    assert_eq!(next(&mut alice).await, "update 2");
 }
 
 #[tokio::test]
@@ -244,5 +245,5 @@ async fn a_server_may_start_before_redis() {
     let _redis = Outsider::redis(address).await;
     server.line_with("joined");
     redis_cli(address, r#"{"userId":"alice","data":"at last"}"#);
-    assert_eq!(next(&mut alice).await, "at last");
+    assert_eq!(next(&mut alice).await, "message at last");
 }

@@ -181,6 +181,17 @@ fn what_is_taken_says_when_its_oldest_record_came() {
     ring.append_what_fits(&mut records(4..=4));
     assert_eq!(since(0, usize::MAX), Some(later));
     assert_eq!(since(0, usize::MAX), None);
+
+    ring.arrived(one);
+    ring.append_what_fits(&mut records(5..=5));
+    ring.cut(4);
+    ring.arrived(later);
+    ring.append_what_fits(&mut records(5..=5));
+    assert_eq!(
+        since(0, usize::MAX),
+        Some(later),
+        "what was lost waits no more"
+    );
 }
 
 #[test]

@@ -1,12 +1,9 @@
 //! The NATS broker from outside, against real servers.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests: what does not hold is a panic"
-)]
+#![expect(clippy::unwrap_used, reason = "tests: what does not hold is a panic")]
 
 mod cluster;
 mod laws;
+mod login;
 mod loss;
 mod outage;
 mod presence;

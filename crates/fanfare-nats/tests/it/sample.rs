@@ -133,7 +133,9 @@ impl Tail {
         loop {
             match self.next().await {
                 TailItem::Records(more) => records.extend(more),
-                item => panic!("{item:?}"),
+                item @ (TailItem::Trimmed { .. } | TailItem::Diverged { .. } | _) => {
+                    panic!("{item:?}")
+                }
             }
             if records.last().is_some_and(|last| last.offset() >= offset) {
                 return records;

@@ -9,8 +9,10 @@ use crate::config::{Environment, LogFormat};
 /// Sends the log to stderr; in colour on a terminal, unless `NO_COLOR` asks for none.
 pub(super) fn start(level: &str, format: LogFormat, environment: &Environment) {
     let colour = io::stderr().is_terminal() && !environment.has("NO_COLOR");
+    // The client of NATS calls each broken connection an error; the broker says what came of it.
+    let filter = EnvFilter::new(format!("async_nats=off,{level}"));
     let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
+        .with_env_filter(filter)
         // Told on stderr too, it would panic when nobody reads that any more.
         .log_internal_errors(false)
         .with_writer(io::stderr)

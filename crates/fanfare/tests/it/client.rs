@@ -47,11 +47,11 @@ async fn next(source: &mut EventSource) -> Item {
     item.expect("an item in time").expect("not the end")
 }
 
-/// The next item that is neither an opening nor a loss.
+/// The next item that is an event or a gap.
 async fn news(source: &mut EventSource) -> Item {
     loop {
         match next(source).await {
-            Item::Open(_) | Item::Lost { .. } => {}
+            Item::Open(_) | Item::Live | Item::Lost { .. } => {}
             other => return other,
         }
     }
@@ -104,7 +104,7 @@ async fn cx_24_every_client_gets_every_event_once_over_lost_connections() {
                     events += 1;
                 }
                 Item::Lost { .. } => losses += 1,
-                Item::Open(_) => {}
+                Item::Open(_) | Item::Live => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -167,7 +167,7 @@ async fn o5_a_publish_whose_answer_is_lost_is_stored_once() {
     let receipt = publisher.publish(&Publication::new("t", "once")).await;
     let receipt = receipt.unwrap();
     assert!(receipt.replayed);
-    match next(&mut source).await {
+    match news(&mut source).await {
         Item::Event(event) => {
             assert_eq!(event.data, "once");
             assert_eq!(event.last_event_id, receipt.id);

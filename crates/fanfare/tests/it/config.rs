@@ -226,6 +226,27 @@ fn keys_are_never_shown() {
 }
 
 #[test]
+fn password_of_a_broker_is_never_shown() {
+    let variables = [("FANFARE_BROKER", "redis://me:hunter2@127.0.0.1:1?ack=fsync")];
+    let ended = fanfare_with(&variables, &["check-config", "--dev"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let shown = "redis://me:[redacted]@127.0.0.1:1?hub=main&ack=fsync&fence=run_id";
+    check(&ended, "broker", shown, "FANFARE_BROKER");
+
+    // Nor by a start that cannot reach its server, or that is told something else.
+    let flags = ["serve", "--dev", "--listen", "127.0.0.1:0"];
+    let flags = [&flags[..], &["--broker-start-patience", "50ms"]].concat();
+    let away = fanfare_with(&variables, &flags);
+    assert_eq!(away.code, Some(5), "{away:?}");
+    let bad = [("FANFARE_BROKER", "redis://me:hunter2@127.0.0.1:1?ack=no")];
+    let bad = fanfare_with(&bad, &flags);
+    assert_eq!(bad.code, Some(2), "{bad:?}");
+    for ended in [&ended, &away, &bad] {
+        assert!(!format!("{ended:?}").contains("hunter2"), "{ended:?}");
+    }
+}
+
+#[test]
 fn bad_value_in_the_file_names_file_line_and_key() {
     for (text, reason) in [
         ("heartbeat = 15", "15s"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::hubs::{Hub, TwoHubs};
 use crate::kind::Kind;
-use crate::program::DEADLINE;
+use crate::program::{DEADLINE, dead_address};
 use crate::proxy::Proxy;
 
 #[test]
@@ -45,6 +45,21 @@ fn n8_haproxy_sends_no_new_stream_to_a_hub_that_drains() {
 #[test]
 fn n8_caddy_sends_no_new_stream_to_a_hub_that_drains() {
     avoids(Kind::Caddy);
+}
+
+#[test]
+fn n6_nginx_without_a_hub_has_browsers_come_back() {
+    come_back(Kind::Nginx);
+}
+
+#[test]
+fn n6_haproxy_without_a_hub_has_browsers_come_back() {
+    come_back(Kind::Haproxy);
+}
+
+#[test]
+fn n6_caddy_without_a_hub_has_browsers_come_back() {
+    come_back(Kind::Caddy);
 }
 
 /// A client comes back with the id that one hub gave it, while it holds a stream there still: so
@@ -114,6 +129,33 @@ fn avoids(kind: Kind) {
         asked.iter().all(|it| it.contains("connection established"))
     });
     drop(held);
+}
+
+/// With no hub there, a browser is answered like a stream, for any other answer ends its
+/// `EventSource` for good. Everybody else gets the truth.
+fn come_back(kind: Kind) {
+    let gone = [dead_address().to_string(), dead_address().to_string()];
+    let proxy = Proxy::recommended(kind, [&gone[0], &gone[1]]);
+    let ask = |flags: &str| proxy.curl(&format!("-i {flags}"), "/events").wait().stdout;
+    // HAProxy takes a hub for well until it has asked.
+    until("the proxy knows", || {
+        let browser = ask("-H 'Accept: text/event-stream'");
+        let head = browser.to_ascii_lowercase();
+        browser.starts_with("HTTP/2 200")
+            && head.contains("content-type: text/event-stream\n")
+            && head.contains("cache-control: no-store\n")
+            && has_retry(&browser)
+    });
+    let other = ask("");
+    assert!(other.starts_with("HTTP/2 50"), "{other}");
+}
+
+/// A reconnection time within SRV-08's bounds, in a block that has an end.
+fn has_retry(answer: &str) -> bool {
+    let retry = answer.split("\nretry: ").nth(1);
+    let millis = retry.and_then(|it| it.strip_suffix("\n\n"));
+    let millis = millis.and_then(|it| it.parse().ok());
+    millis.is_some_and(|it: u64| (10_000..=60_000).contains(&it))
 }
 
 fn begins_data(line: &str) -> bool {

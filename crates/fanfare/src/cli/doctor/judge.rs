@@ -413,6 +413,11 @@ impl Bench {
     fn ended(&self, idle: &Idle, end: End) -> Finding {
         const NAME: &str = "idle";
         let (age, silence) = (shown(end.age), shown(end.silence));
+        if idle.heartbeats == 0 && end.silence < Duration::from_secs(1) {
+            let what = "ended at once, in good order: the hub drains, or takes no more \
+                        subscribers, or the proxy reaches none";
+            return no_line(NAME, what.to_owned());
+        }
         if idle.heartbeats > 0 && end.silence <= idle.silence_max * 3 / 2 {
             let what = format!(
                 "ended when it was {age} old, {silence} after a heartbeat: something bounds the \

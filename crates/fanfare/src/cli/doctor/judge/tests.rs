@@ -261,6 +261,8 @@ fn n3_a_silence_is_a_time_out_and_an_age_is_none() {
             line,
         );
     }
+    // What a draining hub, or a proxy without a hub, says to browsers.
+    check(&ended(0, 0, 0), "idle", Verdict::Fail, "");
     let findings = judge(&ended(0, 60, 60));
     let change = findings.last().unwrap().change.iter();
     assert!(change.clone().all(|it| it.line != "timeout: 0s"));
