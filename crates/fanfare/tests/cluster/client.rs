@@ -20,9 +20,8 @@ pub(crate) struct Clients {
 pub(crate) struct Outage {
     pub(crate) lasted: Duration,
     pub(crate) told: Duration,
-    /// What was answered to attempts in vain, and when.
-    #[expect(dead_code, reason = "for whoever reads the failure")]
-    in_vain: Vec<(Duration, String)>,
+    /// What was answered to attempts in vain, and when: for whoever reads the failure.
+    pub(crate) in_vain: Vec<(Duration, String)>,
 }
 
 impl Clients {
