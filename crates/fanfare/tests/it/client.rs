@@ -47,11 +47,11 @@ async fn next(source: &mut EventSource) -> Item {
     item.expect("an item in time").expect("not the end")
 }
 
-/// The next item that is neither an opening nor a loss.
+/// The next item that says something of events.
 async fn news(source: &mut EventSource) -> Item {
     loop {
         match next(source).await {
-            Item::Open(_) | Item::Lost { .. } => {}
+            Item::Open(_) | Item::Lost { .. } | Item::Live => {}
             other => return other,
         }
     }
@@ -104,7 +104,7 @@ async fn cx_24_every_client_gets_every_event_once_over_lost_connections() {
                     events += 1;
                 }
                 Item::Lost { .. } => losses += 1,
-                Item::Open(_) => {}
+                Item::Open(_) | Item::Live => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -140,6 +140,22 @@ async fn rc_14_a_hub_that_lost_its_memory_is_a_gap() {
 }
 
 #[tokio::test]
+async fn rc_15_the_end_of_catching_up_is_told_once() {
+    let server = serve(|_| {}).await;
+    server.publish("topic=t&data=missed").await;
+    let url = format!("http://{}/events?topic=t", server.address);
+    let mut config = Config::get(url.parse().unwrap());
+    config.signals = true;
+    config.last_event_id = EventId::parse("earliest").unwrap();
+    let mut source = client().event_source(config).unwrap();
+    assert!(matches!(next(&mut source).await, Item::Open(_)));
+    assert!(matches!(next(&mut source).await, Item::Event(event) if event.data == "missed"));
+    assert!(matches!(next(&mut source).await, Item::Live));
+    server.publish("topic=t&data=new").await;
+    assert!(matches!(next(&mut source).await, Item::Event(event) if event.data == "new"));
+}
+
+#[tokio::test]
 async fn rc_14_a_head_alone_tells_a_gap_too() {
     let server = serve(|_| {}).await;
     let url = format!("http://{}{HUB}?topic=t", server.address);
@@ -167,7 +183,7 @@ async fn o5_a_publish_whose_answer_is_lost_is_stored_once() {
     let receipt = publisher.publish(&Publication::new("t", "once")).await;
     let receipt = receipt.unwrap();
     assert!(receipt.replayed);
-    match next(&mut source).await {
+    match news(&mut source).await {
         Item::Event(event) => {
             assert_eq!(event.data, "once");
             assert_eq!(event.last_event_id, receipt.id);
