@@ -117,6 +117,7 @@ export class Hub {
 
   async #end(signal) {
     if (this.#program.exitCode !== null || this.#program.signalCode !== null) return;
+    this.#program.ref();
     const gone = once(this.#program, "exit");
     this.#program.kill(signal);
     await gone;
