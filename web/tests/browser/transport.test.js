@@ -39,6 +39,7 @@ async function holdingBack(hub) {
     request.pipe(passed);
   });
   server.listen(0, "127.0.0.1");
+  server.unref();
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,
