@@ -21,7 +21,7 @@ impl Broker {
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Redis(server) => server.url(),
-            Self::Nats(server) => format!("nats://{}", server.host()),
+            Self::Nats(server) => format!("nats://{}?ack=relaxed", server.host()),
         }
     }
 }

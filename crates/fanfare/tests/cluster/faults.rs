@@ -54,7 +54,7 @@ fn slow_broker_delays_and_loses_nothing() {
     // That is longer than the broker may take to answer: whatever is told, it is the truth.
     until("it takes publications again", || publish(&nodes[0]) == 200);
     load.go_on(Duration::from_secs(1));
-    load.is_clean();
+    load.end_clean();
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn broker_that_is_gone_for_a_while_is_waited_for() {
         is_ready(&nodes[0]) && is_ready(&nodes[1])
     });
     load.go_on(Duration::from_secs(1));
-    load.is_clean();
+    load.end_clean();
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn node_that_is_cut_off_catches_up() {
     relay.black_hole(false);
     until("it is ready again", || is_ready(&cut));
     load.go_on(Duration::from_secs(1));
-    load.is_clean();
+    load.end_clean();
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn replica_that_takes_over_has_all_that_was_acknowledged() {
         publish(&nodes[0]) == 200 && publish(&nodes[1]) == 200
     });
     load.go_on(Duration::from_secs(2));
-    load.is_clean();
+    load.end_clean();
     drop(second);
 }
 
@@ -194,7 +194,7 @@ fn node_that_hangs_and_wakes_doubles_nothing() {
     nodes[0].resume();
     until("it stores again", || publish(&nodes[0]) == 200);
     load.go_on(Duration::from_secs(1));
-    load.is_clean();
+    load.end_clean();
     until("it has another lease", || {
         nodes[0].log().contains("the lease was lost")
     });
@@ -203,7 +203,7 @@ fn node_that_hangs_and_wakes_doubles_nothing() {
 #[test]
 fn nats_that_loses_its_leader_loses_no_event() {
     let mut cluster = NatsCluster::start();
-    let broker = format!("nats://{}?replicas=3", cluster.hosts());
+    let broker = format!("nats://{}?replicas=3&ack=relaxed", cluster.hosts());
     let (nodes, proxy) = two(&broker);
     let load = Load::begin(&proxy.url(), |plan| plan.bound = Duration::from_secs(30));
     // One of them is the leader.
@@ -219,7 +219,7 @@ fn nats_that_loses_its_leader_loses_no_event() {
         });
     }
     load.go_on(Duration::from_secs(1));
-    load.is_clean();
+    load.end_clean();
 }
 
 #[test]
@@ -241,5 +241,5 @@ fn nodes_whose_clocks_differ_by_two_hours_agree() {
     for node in &nodes {
         assert!(!node.log().contains("lease was lost"), "{}", node.log());
     }
-    load.is_clean();
+    load.end_clean();
 }

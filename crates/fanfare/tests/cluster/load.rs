@@ -43,7 +43,7 @@ impl Load {
 
     /// Ends it; nothing may be objected to.
     #[track_caller]
-    pub(crate) fn is_clean(self) -> Verdicts {
+    pub(crate) fn end_clean(self) -> Verdicts {
         let verdicts = self.verdicts();
         assert!(verdicts.is_clean(), "{verdicts}");
         verdicts

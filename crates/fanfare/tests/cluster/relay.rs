@@ -71,11 +71,11 @@ impl State {
             let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
             open.push(from.try_clone().unwrap());
             let state = Arc::clone(self);
-            thread::spawn(move || state.copy(from, to));
+            thread::spawn(move || state.copy(&from, &to));
         }
     }
 
-    fn copy(&self, mut from: TcpStream, mut to: TcpStream) {
+    fn copy(&self, mut from: &TcpStream, mut to: &TcpStream) {
         let mut bytes = vec![0; 64 << 10];
         loop {
             let count = from.read(&mut bytes).unwrap_or_default();

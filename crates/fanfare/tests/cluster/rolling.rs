@@ -45,7 +45,7 @@ fn roll(broker: &Broker, count: usize, proxy: fn(&[SocketAddr]) -> Proxy, end: E
     // Those that were sent away last come back.
     load.go_on(Duration::from_secs(4));
     let outages = clients.stop();
-    let verdicts = load.is_clean();
+    let verdicts = load.end_clean();
     print_verdict(
         &format!("{count} nodes, {end:?}"),
         &outages,
