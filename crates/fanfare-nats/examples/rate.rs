@@ -1,6 +1,8 @@
 //! Publishes from 100 publishers at once, and says at what rate, and how far behind the tail is.
 //!
-//! `cargo run --release --package fanfare-nats --example rate -- 'nats://127.0.0.1:4222?hub=rate&ack=relaxed'`
+//! With a second argument each event has an id of its own.
+//!
+//! `cargo run --package fanfare-nats --example rate -- 'nats://127.0.0.1:4222?hub=rate&ack=relaxed'`
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use fanfare_broker::{Broker, Publication, TailItem, Topic};
 use fanfare_nats::{Config, NatsBroker};
-use fanfare_wire::Event;
+use fanfare_wire::{Event, EventId};
 use futures_util::StreamExt;
 use tokio::task::JoinSet;
 
@@ -25,6 +27,7 @@ const EACH: usize = 200;
 #[tokio::main]
 async fn main() {
     let address = std::env::args().nth(1).expect("an address");
+    let has_ids = std::env::args().nth(2).is_some();
     let broker = NatsBroker::connect(address.parse().unwrap(), Config::default());
     let broker = Arc::new(broker.await.unwrap());
     let head = broker.bounds().await.unwrap().head;
@@ -41,13 +44,16 @@ async fn main() {
     });
     let begun = Instant::now();
     let mut publishers = JoinSet::new();
-    for _ in 0..PUBLISHERS {
+    for publisher in 0..PUBLISHERS {
         let broker = Arc::clone(&broker);
         publishers.spawn(async move {
             let topic = Topic::parse("https://example.com/a").unwrap();
             let mut answers = Vec::new();
-            for _ in 0..EACH {
-                let publication = Publication::new(topic.clone(), Event::new("x".repeat(100)));
+            for n in 0..EACH {
+                let mut event = Event::new("x".repeat(100));
+                let id = format!("urn:rate:{}:{publisher}:{n}", std::process::id());
+                event.id = has_ids.then(|| EventId::parse(&id).unwrap());
+                let publication = Publication::new(topic.clone(), event);
                 let sent = Instant::now();
                 let outcome = broker.publish(vec![publication]).await.remove(0).unwrap();
                 answers.push((outcome.cursor.offset, sent, Instant::now()));

@@ -92,8 +92,13 @@ impl Tail {
             return false;
         };
         if self.last > view.last {
-            link.suspect("the stream has lost records");
-            return false;
+            if self.shared.known().trail.newest() > view.last {
+                link.suspect("the stream has lost records");
+                return false;
+            }
+            // It came with a cursor beyond all that this node has seen.
+            self.diverge(view.last);
+            return true;
         }
         if self.last + 1 < view.first {
             self.trimmed(view.first);

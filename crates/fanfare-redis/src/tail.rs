@@ -142,10 +142,14 @@ impl Tail {
         Ok(())
     }
 
-    /// Whether the entry's epoch is the one that we know of its place.
+    /// Whether the entry's epoch is the one that we know of its place; of a place before the oldest
+    /// that is known, its own word is taken.
     fn is_known(&self, entry: &Entry) -> bool {
-        let known = self.lineage.cursor_at(entry.offset);
-        known.is_some() && known == entry.cursor()
+        let cursor = entry.cursor();
+        match self.lineage.cursor_at(entry.offset) {
+            Some(known) => cursor == Some(known),
+            None => cursor.is_some() && self.lineage.newest().is_some(),
+        }
     }
 
     /// Holds what was told against what the server has (RD11).

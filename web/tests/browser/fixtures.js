@@ -20,6 +20,7 @@ export async function fixtures(answers) {
   });
   server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
+  server.unref();
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,

@@ -56,6 +56,9 @@ export class Hub {
       if (!line.startsWith(READY)) continue;
       this.url = line.slice(READY.length).trim();
       program.stdout.resume();
+      // One that a failed test leaves behind must not keep the run from its end.
+      program.unref();
+      program.stdout.unref();
       return;
     }
     throw new Error("the hub does not start");
@@ -114,6 +117,7 @@ export class Hub {
 
   async #end(signal) {
     if (this.#program.exitCode !== null || this.#program.signalCode !== null) return;
+    this.#program.ref();
     const gone = once(this.#program, "exit");
     this.#program.kill(signal);
     await gone;

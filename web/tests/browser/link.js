@@ -40,6 +40,7 @@ export class Link {
       }
     });
     link.#server.listen(0, "127.0.0.1");
+    link.#server.unref();
     await once(link.#server, "listening");
     link.#port = link.#server.address().port;
     link.url = `http://127.0.0.1:${link.#port}`;

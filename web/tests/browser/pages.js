@@ -96,6 +96,7 @@ export async function pages(head = {}) {
     answer.end(isModule ? module : "<!doctype html><title>page</title>");
   });
   server.listen(0, "127.0.0.1");
+  server.unref();
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,

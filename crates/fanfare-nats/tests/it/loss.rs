@@ -128,6 +128,23 @@ async fn na_05_an_old_copy_of_the_storage_opens_one_epoch() {
     );
 }
 
+/// A cursor beyond the end is from a past that is lost; the tail says so once, and goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tail_that_begins_beyond_the_end_is_told() {
+    let server = NatsServer::start();
+    let broker = connect(&server.host(), "").await;
+    let mut beyond = store(&broker, &["1", "2"]).await[1].cursor;
+    beyond.offset = 9;
+    let mut tail = Tail::of(&broker, Some(beyond));
+    let told = tail.next().await;
+    assert!(
+        matches!(told, TailItem::Diverged { end: 2, .. }),
+        "{told:?}"
+    );
+    store(&broker, &["3"]).await;
+    assert_eq!(data(&tail.records_upto(3).await), ["3"]);
+}
+
 /// The epochs that a mark told outlive the mark: before it is trimmed, it is written again.
 #[tokio::test(flavor = "multi_thread")]
 async fn na_05_a_mark_is_renewed_before_it_is_trimmed() {

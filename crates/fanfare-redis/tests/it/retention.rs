@@ -79,3 +79,22 @@ fn rd_03_age_empties_an_idle_history() {
         assert_eq!(next[0].cursor.epoch, last.epoch);
     });
 }
+
+/// A record of an epoch that is no longer listed is still told.
+#[test]
+fn c_03_epochs_that_were_forgotten_are_taken_by_their_word() {
+    run(async {
+        let server = RedisServer::start(&[]);
+        let broker = connect_as(&server.url(), Config::default()).await;
+        for n in 0..3 {
+            store(&broker, n..n + 1).await;
+            // The next one is stored under another epoch.
+            server.command(&["HDEL", "fanfare:{main}:meta", "fence"]);
+        }
+        server.command(&["LTRIM", "fanfare:{main}:epochs", "-1", "-1"]);
+        let mut follower = crate::sample::Follower::attach(&broker, None);
+        let all = |it: &crate::sample::Follower| it.told.len() == 3;
+        follower.read_until("all are told", all).await;
+        assert_eq!(follower.last, 3, "{:?}", follower.told);
+    });
+}

@@ -45,6 +45,13 @@ impl Hub {
         publish(&self.url, &[], data)
     }
 
+    /// Subscribes to the topic `t`, with no proxy between.
+    pub(crate) fn subscribe(&self) -> Program {
+        let stream = Program::paste(&format!("exec curl -sN '{}/events?topic=t'", self.url));
+        stream.line_that(|line| line == ": connection established");
+        stream
+    }
+
     /// How many subscribers it says it has.
     pub(crate) fn subscribers(&self) -> usize {
         let metrics = Program::paste(&format!("exec curl -s {}/metrics", self.url)).wait();

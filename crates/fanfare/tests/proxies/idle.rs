@@ -3,7 +3,7 @@
 use crate::hubs::Hub;
 use crate::kind::{Kind, replaced};
 use crate::program::Program;
-use crate::proxy::Proxy;
+use crate::proxy::{OUT_OF_TIME, Proxy};
 
 #[test]
 fn n3_heartbeats_keep_a_stream_through_nginx() {
@@ -76,5 +76,6 @@ fn outlives(hub: &Hub, proxy: &Proxy) {
 fn is_ended(proxy: &Proxy) {
     let stream: Program = proxy.subscribe("");
     let ended = stream.wait();
+    assert_ne!(ended.code, Some(OUT_OF_TIME), "{ended:?}");
     assert!(!ended.stdout.contains("data:"), "{ended:?}");
 }

@@ -78,12 +78,13 @@ impl Proxy {
         }
     }
 
-    /// Starts curl, which trusts the proxy, on `path`.
+    /// Starts curl, which trusts the proxy, on `path`. Heartbeats would have who waits for a line
+    /// that never comes wait for ever, so it ends by itself, with [`OUT_OF_TIME`].
     pub(crate) fn curl(&self, flags: &str, path: &str) -> Program {
         let trust = self.trust();
         let trust = trust.first().map(|(_, path)| format!("--cacert '{path}'"));
         Program::paste(&format!(
-            "exec curl -sN {} {flags} '{}{path}'",
+            "exec curl -sN --max-time 60 {} {flags} '{}{path}'",
             trust.unwrap_or_default(),
             self.url
         ))
@@ -103,6 +104,9 @@ impl Drop for Proxy {
         _ = self.child.wait();
     }
 }
+
+/// How curl ends after its `--max-time`.
+pub(crate) const OUT_OF_TIME: i32 = 28;
 
 fn spawn(kind: Kind, folder: &TempDir, configuration: &str) -> Child {
     let place = folder.path().display();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::hubs::{Hub, TwoHubs};
 use crate::kind::Kind;
-use crate::program::{DEADLINE, dead_address};
+use crate::program::{DEADLINE, Program, dead_address};
 use crate::proxy::Proxy;
 
 #[test]
@@ -114,20 +114,20 @@ fn moves(kind: Kind) {
 /// Readiness is asked for every second: then all new streams are the other hub's, while the one
 /// that drains still takes connections.
 fn avoids(kind: Kind) {
-    let own = ["--drain=20s"];
+    let own = ["--drain=30s"];
     let (draining, other) = (Hub::on("memory", &own), Hub::on("memory", &own));
     let proxy = Proxy::recommended(kind, [draining.address(), other.address()]);
-    // Two of them, so that the drain lasts.
-    let held = [proxy.subscribe(""), proxy.subscribe("")];
-    until("each has one", || {
-        (draining.subscribers(), other.subscribers()) == (1, 1)
-    });
+    // They end one by one over the drain, so it lasts.
+    let held: Vec<_> = (0..6).map(|_| draining.subscribe()).collect();
     draining.drain();
     until("it is not asked any more", || {
         let answers = || proxy.curl("--max-time 0.5 -H 'Accept: text/event-stream'", "/events");
         let asked: Vec<_> = (0..4).map(|_| answers().wait().stdout).collect();
         asked.iter().all(|it| it.contains("connection established"))
     });
+    let status = "-o /dev/null -w '%{http_code}'";
+    let ready = Program::paste(&format!("exec curl -s {status} {}/readyz", draining.url)).wait();
+    assert_eq!(ready.stdout.trim(), "503", "it drains still: {ready:?}");
     drop(held);
 }
 
