@@ -25,8 +25,7 @@ enum End {
 }
 
 impl End {
-    /// How long everything is well before the next: nginx leaves a node that failed alone for a
-    /// second, and both at once would be another test.
+    /// How long everything is well before the next.
     fn rest(self) -> Duration {
         match self {
             Self::Stopped => Duration::from_millis(300),
