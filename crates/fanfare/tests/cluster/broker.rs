@@ -1,5 +1,7 @@
 //! What the nodes share: a real server.
 
+use std::net::SocketAddr;
+
 use fanfare_testkit::nats_server::NatsServer;
 use fanfare_testkit::redis_server::RedisServer;
 
@@ -22,6 +24,13 @@ impl Broker {
         match self {
             Self::Redis(server) => server.url(),
             Self::Nats(server) => format!("nats://{}?ack=relaxed", server.host()),
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        match self {
+            Self::Redis(server) => SocketAddr::from(([127, 0, 0, 1], server.port())),
+            Self::Nats(server) => server.host().parse().unwrap(),
         }
     }
 }

@@ -16,10 +16,12 @@ pub(crate) struct Clients {
 }
 
 /// A time without service, and how long it was to wait before it came back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outage {
     pub(crate) lasted: Duration,
     pub(crate) told: Duration,
+    /// What was answered to attempts in vain, and when: for whoever reads the failure.
+    pub(crate) in_vain: Vec<(Duration, String)>,
 }
 
 impl Clients {
@@ -46,18 +48,26 @@ impl Clients {
 fn live(hub: SocketAddr, stop: &AtomicBool) -> Vec<Outage> {
     let mut outages = Vec::new();
     let mut retry = Duration::from_secs(3);
-    // When service ended, and the wait that was known then.
-    let mut away: Option<(Instant, Duration)> = None;
+    let mut away: Option<(Instant, Outage)> = None;
     while !stop.load(Ordering::SeqCst) {
-        let served = |outages: &mut Vec<Outage>| {
-            if let Some((since, told)) = away.take() {
-                let lasted = since.elapsed();
-                outages.push(Outage { lasted, told });
+        let mut said = String::new();
+        let was_served = listen(hub, stop, &mut retry, &mut said, || {
+            if let Some((since, mut outage)) = away.take() {
+                outage.lasted = since.elapsed();
+                outages.push(outage);
             }
-        };
-        let was_served = listen(hub, stop, &mut retry, served, &mut outages);
-        if was_served {
-            away = Some((Instant::now(), retry));
+        });
+        match &mut away {
+            Some((since, outage)) => outage.in_vain.push((since.elapsed(), said)),
+            None if was_served => {
+                let outage = Outage {
+                    lasted: Duration::ZERO,
+                    told: retry,
+                    in_vain: Vec::new(),
+                };
+                away = Some((Instant::now(), outage));
+            }
+            None => {}
         }
         let until = Instant::now() + retry;
         while Instant::now() < until && !stop.load(Ordering::SeqCst) {
@@ -65,31 +75,31 @@ fn live(hub: SocketAddr, stop: &AtomicBool) -> Vec<Outage> {
         }
     }
     // One that never came back is the worst of all.
-    outages.extend(away.map(|(since, told)| Outage {
-        lasted: since.elapsed(),
-        told,
+    outages.extend(away.map(|(since, mut outage)| {
+        outage.lasted = since.elapsed();
+        outage
     }));
     outages
 }
 
-/// One stream, to its end; whether it was one, and not the advice to come back later.
+/// One stream, to its end; whether it was one, and not the advice to come back later. What is `said`
+/// is all of it.
 fn listen(
     hub: SocketAddr,
     stop: &AtomicBool,
     retry: &mut Duration,
-    mut served: impl FnMut(&mut Vec<Outage>),
-    outages: &mut Vec<Outage>,
+    said: &mut String,
+    mut served: impl FnMut(),
 ) -> bool {
     let Ok(mut socket) = TcpStream::connect(hub) else {
         return false;
     };
     _ = socket.set_read_timeout(Some(Duration::from_millis(200)));
+    // A proxy that kept the connection would hide the end of an answer.
     let request = get(
         "/.well-known/mercure?topic=nothing",
         "Accept: text/event-stream\r\n",
     );
-    // It stays open.
-    let request = request.replace("Connection: close\r\n", "");
     if socket.write_all(request.as_bytes()).is_err() {
         return false;
     }
@@ -102,15 +112,16 @@ fn listen(
             Err(error) if is_timeout(&error) => continue,
             Err(_) => break,
         }
+        said.push_str(&line);
         let text = line.trim_end();
-        // The last chunk: a proxy keeps the connection.
+        // The last chunk.
         if text == "0" {
             break;
         }
         // The first of a stream; the advice to come back has words after its colon.
         if text == ":" && !was_served {
             was_served = true;
-            served(outages);
+            served();
         }
         if let Some(millis) = text.strip_prefix("retry: ").and_then(|it| it.parse().ok()) {
             *retry = Duration::from_millis(millis);

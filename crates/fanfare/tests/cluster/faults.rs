@@ -9,6 +9,7 @@ use std::time::Duration;
 use fanfare_testkit::nats_server::NatsCluster;
 use fanfare_testkit::redis_server::RedisServer;
 
+use crate::broker::Broker;
 use crate::faulty_calls::FaultyCalls;
 use crate::load::Load;
 use crate::node::{Node, bearer, post, until};
@@ -86,10 +87,20 @@ fn broker_that_is_gone_for_a_while_is_waited_for() {
 
 #[test]
 fn node_that_is_cut_off_catches_up() {
-    let redis = RedisServer::start(&[]);
-    let relay = Relay::open(address_of(&redis));
-    let cut = Node::start(&format!("redis://{}", relay.address), &[]);
-    let whole = Node::start(&redis.url(), &[]);
+    cut_off(&Broker::redis());
+}
+
+#[test]
+fn node_that_is_cut_off_from_nats_catches_up() {
+    cut_off(&Broker::nats());
+}
+
+fn cut_off(broker: &Broker) {
+    let url = broker.url();
+    let relay = Relay::open(broker.address());
+    let there = broker.address().to_string();
+    let cut = Node::start(&url.replace(&there, &relay.address.to_string()), &[]);
+    let whole = Node::start(&url, &[]);
     // Half of the subscribers are at the one, half at the other; publishers are sent on.
     let proxy = Proxy::haproxy(&[cut.address, whole.address]);
     let load = Load::begin(&proxy.url(), |plan| plan.bound = Duration::from_secs(40));
@@ -181,8 +192,16 @@ fn cut_tail(folder: &std::path::Path) -> u64 {
 
 #[test]
 fn node_that_hangs_and_wakes_doubles_nothing() {
-    let redis = RedisServer::start(&[]);
-    let (nodes, proxy) = two(&redis.url());
+    hang(&Broker::redis());
+}
+
+#[test]
+fn node_that_hangs_and_wakes_doubles_nothing_on_nats() {
+    hang(&Broker::nats());
+}
+
+fn hang(broker: &Broker) {
+    let (nodes, proxy) = two(&broker.url());
     let load = Load::begin(&proxy.url(), |plan| {
         plan.bound = Duration::from_secs(30);
         plan.answer_timeout = Duration::from_secs(2);

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use fanfare_testkit::redis_server::RedisServer;
 
+use crate::broker::Broker;
 use crate::node::{ADMIN, Node, PATIENCE, ask, bearer, get, post, until};
 
 const ROOT: &str = "/.well-known/mercure/subscriptions";
@@ -62,8 +63,16 @@ fn publish(node: &Node, topic: &str, data: &str) {
 
 #[test]
 fn pr2_departures_from_a_node_killed_with_9_are_told_exactly_once() {
-    let redis = RedisServer::start(&[]);
-    let broker = redis.url();
+    departures_are_told_once(&Broker::redis());
+}
+
+#[test]
+fn pr2_pr4_departures_from_a_node_killed_with_9_are_told_exactly_once_on_nats() {
+    departures_are_told_once(&Broker::nats());
+}
+
+fn departures_are_told_once(broker: &Broker) {
+    let broker = broker.url();
     let mut dying = Node::start(&broker, &[]);
     let (second, third) = (Node::start(&broker, &[]), Node::start(&broker, &[]));
     let query = format!("topic={ROOT}/{{topic}}/{{subscriber}}&topic=end");

@@ -36,7 +36,7 @@ impl Relay {
         };
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
-                state.connect(near);
+                state.connect(&near);
             }
         });
         relay
@@ -61,13 +61,13 @@ impl Relay {
 }
 
 impl State {
-    fn connect(self: &Arc<Self>, near: TcpStream) {
+    fn connect(self: &Arc<Self>, near: &TcpStream) {
         let target = *self.target.lock().unwrap();
         let Ok(far) = TcpStream::connect(target) else {
             return;
         };
         let mut open = self.open.lock().unwrap();
-        for (from, to) in [(&near, &far), (&far, &near)] {
+        for (from, to) in [(near, &far), (&far, near)] {
             let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
             open.push(from.try_clone().unwrap());
             let state = Arc::clone(self);

@@ -24,6 +24,16 @@ enum End {
     Killed,
 }
 
+impl End {
+    /// How long everything is well before the next.
+    fn rest(self) -> Duration {
+        match self {
+            Self::Stopped => Duration::from_millis(300),
+            Self::Killed => Duration::from_millis(1500),
+        }
+    }
+}
+
 fn roll(broker: &Broker, count: usize, proxy: fn(&[SocketAddr]) -> Proxy, end: End) {
     let broker = broker.url();
     let mut nodes: Vec<_> = (0..count).map(|_| Node::start(&broker, &[])).collect();
@@ -40,7 +50,7 @@ fn roll(broker: &Broker, count: usize, proxy: fn(&[SocketAddr]) -> Proxy, end: E
         proxy.wait_for(n + 1, "DOWN");
         nodes[n].start_again();
         proxy.wait_for(n + 1, "UP");
-        load.go_on(Duration::from_millis(300));
+        load.go_on(end.rest());
     }
     // Those that were sent away last come back.
     load.go_on(Duration::from_secs(4));

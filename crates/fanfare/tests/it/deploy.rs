@@ -8,8 +8,9 @@ use crate::program::{fanfare_with, setting};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Those that start a hub.
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "deploy/Dockerfile",
+    "deploy/compose.nats.yaml",
     "deploy/compose.redis.yaml",
     "deploy/fanfare.service",
     "deploy/kubernetes.yaml",
