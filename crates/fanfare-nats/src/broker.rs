@@ -114,11 +114,8 @@ impl NatsBroker {
     }
 
     async fn bounds_by(&self, link: &Link) -> Result<Bounds, ReadError> {
-        let view = link
-            .log
-            .view()
-            .await
-            .map_err(|error| page::unavailable(&error))?;
+        let view = link.views.view(&link.log).await;
+        let view = view.map_err(|error| page::unavailable(&error))?;
         let known = self.shared.known();
         Ok(Bounds {
             head: match view.last {

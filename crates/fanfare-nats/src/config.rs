@@ -21,9 +21,10 @@ pub struct Config {
     /// How long an idempotency key is remembered; no longer than records are kept by age. Default
     /// 10 min.
     pub dedupe_window: Duration,
-    /// How long the server may be away before [`fanfare_broker::Health::Failed`], and how long a
-    /// start waits for it. Default 10 s.
+    /// How long the server may be away before [`fanfare_broker::Health::Failed`]. Default 10 s.
     pub broker_grace: Duration,
+    /// How long a start waits for the server. Default 30 s.
+    pub broker_start_patience: Duration,
 }
 
 impl Default for Config {
@@ -34,6 +35,7 @@ impl Default for Config {
             history_bytes_max: 1 << 30,
             dedupe_window: Duration::from_secs(10 * 60),
             broker_grace: Duration::from_secs(10),
+            broker_start_patience: Duration::from_secs(30),
         }
     }
 }

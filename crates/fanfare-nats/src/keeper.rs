@@ -30,7 +30,7 @@ impl Keeper {
     ///
     /// [`OpenError`].
     pub(crate) async fn start(&self) -> Result<Arc<Link>, OpenError> {
-        let deadline = tokio::time::Instant::now() + self.config.broker_grace;
+        let deadline = tokio::time::Instant::now() + self.config.broker_start_patience;
         let mut pause = PAUSE_MIN;
         loop {
             let error = match self.connect(true).await {
@@ -44,6 +44,7 @@ impl Keeper {
             if !may_pass || tokio::time::Instant::now() + pause > deadline {
                 return Err(error);
             }
+            tracing::warn!(%error, "waiting for NATS");
             wait(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }

@@ -21,6 +21,7 @@
 
 mod address;
 mod append;
+mod blocks;
 mod broker;
 mod codec;
 mod config;
@@ -37,6 +38,7 @@ mod shared;
 mod tail;
 mod trail;
 mod verify;
+mod views;
 
 pub use address::{Address, InvalidAddress};
 pub use broker::NatsBroker;

@@ -7,9 +7,11 @@ use async_nats::{Auth, AuthError, Client, ConnectError, ConnectErrorKind, Connec
 use tokio::sync::watch;
 
 use crate::address::{Address, Login};
+use crate::blocks::Blocks;
 use crate::config::{ANSWER_TIMEOUT, Config};
 use crate::error::OpenError;
 use crate::log::Log;
+use crate::views::Views;
 
 /// One connection, from its handshake to its first fault.
 ///
@@ -19,6 +21,8 @@ use crate::log::Log;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) log: Log,
+    pub(crate) views: Views,
+    pub(crate) blocks: Blocks,
     client: Client,
     /// Why it is no longer good; `None`: it is.
     ended: watch::Sender<Option<String>>,
@@ -68,6 +72,8 @@ impl Link {
         is_connected.store(true, Ordering::Relaxed);
         Ok(Self {
             log: Log::new(client.clone(), address, config),
+            views: Views::default(),
+            blocks: Blocks::default(),
             client,
             ended,
         })

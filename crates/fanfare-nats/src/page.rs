@@ -1,13 +1,12 @@
-//! A slice of history: gets in flight side by side, looked at in order.
+//! A slice of history, put together from the blocks that it touches.
 
 use std::sync::Arc;
 
-use fanfare_broker::{Budget, Form, Page, PageEnd, ReadError, Record, TopicFilter};
-use futures_util::{StreamExt, stream};
+use fanfare_broker::{Budget, Form, Page, PageEnd, ReadError, TopicFilter};
 
-use crate::codec::Now;
+use crate::blocks::{Epochs, Piece};
 use crate::link::Link;
-use crate::log::{Entry, LogError};
+use crate::log::LogError;
 use crate::shared::Shared;
 
 /// Reads records in (`after`, `upto`] that `filter` wants, within `budget` (L9, L10).
@@ -19,7 +18,8 @@ pub(crate) async fn read(
     budget: Budget,
     filter: Arc<dyn TopicFilter>,
 ) -> Result<Page, ReadError> {
-    let view = link.log.view().await.map_err(|error| unavailable(&error))?;
+    let view = link.views.view(&link.log).await;
+    let view = view.map_err(|error| unavailable(&error))?;
     let upto = upto.min(view.last);
     let mut page = Page {
         records: Vec::new(),
@@ -33,50 +33,66 @@ pub(crate) async fn read(
     if page.next < view.first {
         return Err(ReadError::Trimmed { first: view.first });
     }
-    let now = Now::read();
-    let length = u64::try_from(budget.records_max.max(1)).unwrap_or(u64::MAX);
-    let last = upto.min(after.saturating_add(length));
-    let get = |offset| async move { (offset, link.log.look_up(offset, now).await) };
-    let mut entries = stream::iter(page.next..=last).map(get).buffered(IN_FLIGHT);
-    let mut bytes = 0;
-    while let Some((offset, entry)) = entries.next().await {
-        match entry.map_err(|error| unavailable(&error))? {
-            Some(Entry::Record(_, publication)) => {
-                let cursor = shared.known().cursor_at(offset);
-                match cursor {
-                    Some(cursor) if filter.wants(&publication) => {
-                        let record = Record::new(cursor, publication);
-                        bytes += record.frame().bytes(Form::Plain).len();
-                        page.records.push(record);
-                    }
-                    Some(_) => {}
-                    None => miss(&mut page, offset),
-                }
-            }
-            Some(Entry::Mark(_)) => {}
-            Some(Entry::Foreign) => miss(&mut page, offset),
-            None => {
-                let view = link.log.view().await.map_err(|error| unavailable(&error))?;
-                if offset >= view.first {
-                    miss(&mut page, offset);
-                } else if page.next == after + 1 {
-                    return Err(ReadError::Trimmed { first: view.first });
-                } else {
-                    // The next slice says that it is trimmed.
-                    break;
-                }
-            }
+    let epochs = {
+        let known = shared.known();
+        Epochs {
+            mark: known.mark,
+            lineage: Arc::clone(&known.lineage),
         }
-        page.next = offset + 1;
-        if bytes >= budget.bytes_max {
+    };
+    let length = u64::try_from(budget.records_max.max(1)).unwrap_or(u64::MAX);
+    let end = upto.min(after.saturating_add(length)) + 1;
+    let mut bytes = 0;
+    while page.next < end && (bytes < budget.bytes_max || page.next == after + 1) {
+        let piece = link.blocks.piece(page.next, end, &link.log, view, &epochs);
+        let piece = piece.await.map_err(|error| unavailable(&error))?;
+        if page.next < piece.offsets.start {
+            if page.next == after + 1 {
+                let view = link.log.view().await.map_err(|error| unavailable(&error))?;
+                return Err(ReadError::Trimmed { first: view.first });
+            }
+            // The next slice says that it is trimmed.
             break;
         }
+        take(&mut page, &piece, end, &mut bytes, budget, &*filter);
     }
     page.end = match page.next > upto {
         true => PageEnd::Upto,
         false => PageEnd::Budget,
     };
     Ok(page)
+}
+
+/// Goes on through `piece`, to its end, to `end`, or until there are `budget` bytes.
+fn take(
+    page: &mut Page,
+    piece: &Piece,
+    end: u64,
+    bytes: &mut usize,
+    budget: Budget,
+    filter: &dyn TopicFilter,
+) {
+    let end = end.min(piece.offsets.end);
+    let start = page.next;
+    let place = piece.records.partition_point(|it| it.offset() < start);
+    page.next = end;
+    for record in piece.records.iter().skip(place) {
+        if record.offset() >= end {
+            break;
+        }
+        if filter.wants(record.publication()) {
+            *bytes += record.frame().bytes(Form::Plain).len();
+            page.records.push(record.clone());
+        }
+        if *bytes >= budget.bytes_max {
+            page.next = record.offset() + 1;
+            break;
+        }
+    }
+    let passed = start..page.next;
+    for offset in piece.missing.iter().filter(|it| passed.contains(*it)) {
+        miss(page, *offset);
+    }
 }
 
 /// Says that `offset` is lost for good.
@@ -91,6 +107,3 @@ pub(crate) fn unavailable(error: &LogError) -> ReadError {
     tracing::warn!(%error, "history cannot be read");
     ReadError::Unavailable
 }
-
-/// Records that are asked for before the first of them has come.
-const IN_FLIGHT: usize = 64;

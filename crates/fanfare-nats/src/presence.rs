@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes};
 use fanfare_broker::{self as broker, EntryChange, Estate, NodeId, Presence, PresenceError};
 use futures_core::future::BoxFuture;
+use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 
 use crate::log::LogError;
@@ -74,8 +75,17 @@ impl NatsPresence {
             let (text, after) = (ms.to_string().into(), Some(found.revision));
             won(roster.put(Shelf::Lasting, &line(node), text, after).await?)?;
         }
-        for change in changes {
-            apply(&roster, node, change).await?;
+        // The last change of a key holds, so that they need not wait for each other.
+        let latest: HashMap<_, _> = changes
+            .into_iter()
+            .map(|it| (entry_of(node, &it), it))
+            .collect();
+        let changed = latest
+            .into_iter()
+            .map(|(subject, change)| apply(&roster, subject, change));
+        let mut changed = stream::iter(changed).buffer_unordered(IN_FLIGHT);
+        while let Some(outcome) = changed.next().await {
+            outcome?;
         }
         Ok(())
     }
@@ -83,12 +93,20 @@ impl NatsPresence {
     async fn list(&self) -> Result<Vec<broker::Entry>, PresenceError> {
         let roster = self.roster()?;
         let nodes = nodes_of(&roster.all(Shelf::Lasting, LINES).await?);
-        let entries = roster.all(Shelf::Lasting, ENTRIES).await?;
-        let entries = entries.iter().filter_map(|it| {
-            let node = node_of(&it.key).filter(|node| nodes.contains(node))?;
-            decode(node, &it.payload)
-        });
-        Ok(entries.collect())
+        let found = roster.all(Shelf::Lasting, ENTRIES).await?;
+        let mut entries = Vec::new();
+        let mut unlisted = HashSet::new();
+        for it in found {
+            match node_of(&it.key) {
+                Some(node) if nodes.contains(&node) => entries.extend(decode(node, &it.payload)),
+                Some(node) => _ = unlisted.insert(node),
+                None => {}
+            }
+        }
+        for node in unlisted {
+            sweep(&roster, node).await?;
+        }
+        Ok(entries)
     }
 
     async fn take_over(&self, ttl: Duration) -> Result<Option<Estate>, PresenceError> {
@@ -166,14 +184,27 @@ impl Presence for NatsPresence {
     }
 }
 
-async fn apply(roster: &Roster, node: NodeId, change: EntryChange) -> Result<(), LogError> {
+async fn apply(roster: &Roster, subject: String, change: EntryChange) -> Result<(), LogError> {
     match change {
         EntryChange::Put { key, value } => {
-            let subject = entry(node, &key);
             let put = roster.put(Shelf::Lasting, &subject, encode(&key, &value), None);
             put.await.map(|_| ())
         }
-        EntryChange::Remove { key } => roster.remove(Shelf::Lasting, &entry(node, &key)).await,
+        EntryChange::Remove { .. } => roster.remove(Shelf::Lasting, &subject).await,
+    }
+}
+
+/// Removes the entries of `node`, unless it stands in the list.
+///
+/// A node that was slow may write on after it was released. It stands in the list before it has an
+/// entry, and its id never comes again: without a line it has no more to say.
+async fn sweep(roster: &Roster, node: NodeId) -> Result<(), LogError> {
+    match roster.latest(Shelf::Lasting, &line(node)).await? {
+        Some(_) => Ok(()),
+        None => {
+            let entries = format!("{}.>", entries_of(node));
+            roster.remove(Shelf::Lasting, &entries).await
+        }
     }
 }
 
@@ -216,6 +247,12 @@ fn entry(node: NodeId, key: &str) -> String {
     format!("{}.{:032x}", entries_of(node), u128::from_be_bytes(half))
 }
 
+fn entry_of(node: NodeId, change: &EntryChange) -> String {
+    match change {
+        EntryChange::Put { key, .. } | EntryChange::Remove { key } => entry(node, key),
+    }
+}
+
 fn nodes_of(all: &[Latest]) -> HashSet<NodeId> {
     all.iter().filter_map(|it| node_of(&it.key)).collect()
 }
@@ -245,6 +282,8 @@ fn decode(node: NodeId, payload: &Bytes) -> Option<broker::Entry> {
     })
 }
 
+/// Changes that are sent before the first of them is answered.
+const IN_FLIGHT: usize = 64;
 const LINES: &str = "nodes";
 const ENTRIES: &str = "entries";
 const LEASES: &str = "leases";

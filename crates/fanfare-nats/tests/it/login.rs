@@ -10,7 +10,7 @@ use crate::sample::{data, history, store};
 
 async fn connect(address: &str) -> Result<NatsBroker, OpenError> {
     let mut config = Config::default();
-    config.broker_grace = std::time::Duration::from_millis(300);
+    config.broker_start_patience = std::time::Duration::from_millis(300);
     NatsBroker::connect(address.parse().unwrap(), config).await
 }
 

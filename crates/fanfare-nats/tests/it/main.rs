@@ -5,6 +5,7 @@ mod cluster;
 mod laws;
 mod login;
 mod loss;
+mod model;
 mod outage;
 mod presence;
 mod sample;

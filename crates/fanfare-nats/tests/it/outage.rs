@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::sample::{
     Tail, connect, data, history, publication, publish, store, store_at_last, wait_until,
-    wait_until_ready,
+    wait_until_ready, within,
 };
 
 /// The client library sends after a reconnection what was queued while it was away, seconds after
@@ -66,10 +66,24 @@ async fn a_start_without_a_server_is_refused() {
     let mut server = NatsServer::start();
     server.kill();
     let mut config = Config::default();
-    config.broker_grace = std::time::Duration::from_millis(300);
+    config.broker_start_patience = std::time::Duration::from_millis(300);
     let address = format!("nats://{}?ack=relaxed", server.host());
     let refused = NatsBroker::connect(address.parse().unwrap(), config).await;
     assert!(matches!(refused, Err(OpenError::Unreachable { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_waits_for_its_server() {
+    let mut server = NatsServer::start();
+    server.kill();
+    let address = format!("nats://{}?ack=relaxed", server.host());
+    let starting = NatsBroker::connect(address.parse().unwrap(), Config::default());
+    let mut starting = std::pin::pin!(starting);
+    let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut starting).await;
+    assert!(early.is_err(), "it waits");
+    server.restart();
+    let broker = within("the start is done", starting).await.unwrap();
+    store(&broker, &["in"]).await;
 }
 
 /// What was acknowledged is there, in each publisher's order, once; also what had to be repeated.

@@ -213,6 +213,7 @@ fn nats_config(settings: &Settings) -> nats::Config {
     }
     config.dedupe_window = settings.dedupe_window.0;
     config.broker_grace = settings.broker_grace.0;
+    config.broker_start_patience = settings.broker_start_patience.0;
     config
 }
 

@@ -243,7 +243,15 @@ fn nats_that_loses_its_leader_loses_no_event() {
 
 #[test]
 fn nodes_whose_clocks_differ_by_two_hours_agree() {
-    let redis = RedisServer::start(&[]);
+    differ(&Broker::redis());
+}
+
+#[test]
+fn nodes_whose_clocks_differ_by_two_hours_agree_on_nats() {
+    differ(&Broker::nats());
+}
+
+fn differ(broker: &Broker) {
     let folder = tempfile::tempdir().unwrap();
     let clocks = [
         FaultyCalls::new(folder.path()),
@@ -253,7 +261,7 @@ fn nodes_whose_clocks_differ_by_two_hours_agree() {
     clocks[1].shift_clock(-3600);
     let nodes = clocks
         .each_ref()
-        .map(|it| Node::start_with(&redis.url(), &[], &it.variables()));
+        .map(|it| Node::start_with(&broker.url(), &[], &it.variables()));
     let proxy = Proxy::nginx(&[nodes[0].address, nodes[1].address]);
     let load = Load::begin(&proxy.url(), |_| {});
     load.go_on(Duration::from_secs(3));
