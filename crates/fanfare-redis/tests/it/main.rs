@@ -14,3 +14,4 @@ mod presence;
 mod retention;
 mod sample;
 mod secure;
+mod sentinel;
