@@ -9,6 +9,7 @@ mod gate;
 mod ladder;
 mod laws;
 mod loss;
+mod model;
 mod outage;
 mod presence;
 mod retention;
