@@ -264,7 +264,8 @@ impl RedisServer {
             let pid = format!("process_id:{}\r\n", child.id());
             let is_ready = match self.role {
                 Role::Server => "\nloading:0",
-                Role::Sentinel => "\nredis_mode:sentinel",
+                // Valkey has `server_mode`.
+                Role::Sentinel => "_mode:sentinel",
             };
             let loaded = |info: &String| info.contains(&pid) && info.contains(is_ready);
             if self.send(&["INFO"]).as_ref().is_ok_and(loaded) {
