@@ -107,8 +107,9 @@ pub(crate) const CLUSTER: [Tool; 5] = [
 ];
 
 /// What the tests behind proxies need.
-pub(crate) const PROXIES: [Tool; 4] = [
+pub(crate) const PROXIES: [Tool; 5] = [
     CURL,
+    REDIS,
     Tool {
         program: "nginx",
         package: "nginx",

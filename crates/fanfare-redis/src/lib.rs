@@ -36,6 +36,7 @@ mod presence;
 mod publisher;
 mod queue;
 mod script;
+mod sentinel;
 mod server;
 mod tail;
 

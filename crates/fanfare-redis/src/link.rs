@@ -7,60 +7,57 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
-    IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo,
-    RedisError, TlsCertificates, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline,
+    ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo, RedisError, TlsCertificates, Value,
 };
 use tokio::sync::{Semaphore, watch};
 
-use crate::address::{Address, Security};
+use crate::address::{Address, Place, Security};
 use crate::error::ConnectError;
+use crate::sentinel::Sentinels;
 
-/// Makes connections to one server.
+/// Makes connections to one server, or to the one that is the primary then.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
-    client: Client,
+    address: Arc<Address>,
+    /// Certificates that vouch for the server's, as PEM; `None`: those of the system.
+    authority: Option<Vec<u8>>,
+    sentinels: Option<Sentinels>,
     response_timeout: Duration,
 }
 
 impl Link {
     /// Reads the certificates that `address` names.
     pub(crate) fn new(address: &Address, response_timeout: Duration) -> Result<Self, ConnectError> {
-        let info = connection_info(address).map_err(|error| ConnectError::Unfit {
-            server: address.server(),
-            why: error.to_string(),
-        })?;
-        let client = match address.security() {
-            Security::Plain | Security::Tls { authority: None } => Client::open(info),
-            Security::Tls {
-                authority: Some(file),
-            } => {
-                let unusable = |why: String| ConnectError::Certificates {
-                    file: file.display().to_string(),
-                    why,
-                };
-                let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-                let certificates = TlsCertificates {
-                    client_tls: None,
-                    root_cert: Some(pem),
-                };
-                let client = Client::build_with_tls(info, certificates);
-                return client
-                    .map_err(|error| unusable(error.to_string()))
-                    .map(|client| Self {
-                        client,
-                        response_timeout,
-                    });
-            }
-        };
-        let client = client.map_err(|error| ConnectError::Unfit {
-            server: address.server(),
-            why: error.to_string(),
-        })?;
-        Ok(Self {
-            client,
+        let mut link = Self {
+            address: Arc::new(address.clone()),
+            authority: None,
+            sentinels: Sentinels::of(address),
             response_timeout,
-        })
+        };
+        let file = match address.security() {
+            Security::Plain => None,
+            Security::Tls { authority } => authority.as_ref(),
+        };
+        let unusable = |why: String| match file {
+            Some(file) => ConnectError::Certificates {
+                file: file.display().to_string(),
+                why,
+            },
+            None => ConnectError::Unfit {
+                server: address.server(),
+                why,
+            },
+        };
+        if let Some(file) = file {
+            let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+            link.authority = Some(pem);
+        }
+        for place in address.places() {
+            let client = link.client(place, link.login());
+            client.map_err(|error| unusable(error.to_string()))?;
+        }
+        Ok(link)
     }
 
     /// Opens a connection on which an answer may take the response time-out.
@@ -73,6 +70,19 @@ impl Link {
     ///
     /// The client's own default is half a second, for blocking commands too (§6, pitfalls).
     pub(crate) async fn connect_for(&self, patience: Duration) -> Result<Connection, Fault> {
+        match (&self.sentinels, self.address.places()) {
+            (Some(sentinels), _) => sentinels.connect(self, patience).await,
+            (None, [server, ..]) => self.connect_to(server, patience).await,
+            (None, []) => Err(Fault::Lost("it has no place".to_owned())),
+        }
+    }
+
+    /// Opens a connection to the server at `place`.
+    pub(crate) async fn connect_to(
+        &self,
+        place: &Place,
+        patience: Duration,
+    ) -> Result<Connection, Fault> {
         let (broken, is_broken) = watch::channel(false);
         let notice = move |push: PushInfo| {
             if push.kind == PushKind::Disconnection {
@@ -84,38 +94,72 @@ impl Link {
             .set_connection_timeout(Some(self.response_timeout))
             .set_response_timeout(Some(patience))
             .set_push_sender(notice);
-        let made = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
+        let client = self.client(place, self.login())?;
+        let made = client.get_multiplexed_async_connection_with_config(&config);
         // Its own time-out ends when the socket is open: a server that takes it and says nothing
         // must not hold us.
         let inner = tokio::time::timeout(self.response_timeout, made).await;
         let inner = inner.map_err(|_| Fault::Lost("it does not answer".to_owned()))??;
         Ok(Connection { inner, is_broken })
     }
+
+    /// How long a server may take to answer.
+    pub(crate) fn response_timeout(&self) -> Duration {
+        self.response_timeout
+    }
+
+    /// As whom, and into which database, a connection goes.
+    fn login(&self) -> RedisConnectionInfo {
+        let login = self.with_password(RedisConnectionInfo::default());
+        login
+            .set_db(self.address.database())
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_lib_name("fanfare", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// The same login with the user and the password of the address.
+    pub(crate) fn with_password(&self, mut login: RedisConnectionInfo) -> RedisConnectionInfo {
+        if let Some(user) = self.address.user() {
+            login = login.set_username(user);
+        }
+        if let Some(password) = self.address.password() {
+            login = login.set_password(password);
+        }
+        login
+    }
+
+    /// What makes connections to `place`; it has made none yet.
+    pub(crate) fn client(
+        &self,
+        place: &Place,
+        login: RedisConnectionInfo,
+    ) -> redis::RedisResult<Client> {
+        let (host, port) = (place.host.clone(), place.port);
+        let place = match self.address.security() {
+            Security::Plain => ConnectionAddr::Tcp(host, port),
+            Security::Tls { .. } => ConnectionAddr::TcpTls {
+                host,
+                port,
+                insecure: false,
+                tls_params: None,
+            },
+        };
+        let info = place.into_connection_info()?;
+        let info = info.set_redis_settings(login).set_tcp_settings(tcp());
+        match &self.authority {
+            None => Client::open(info),
+            Some(pem) => Client::build_with_tls(
+                info,
+                TlsCertificates {
+                    client_tls: None,
+                    root_cert: Some(pem.clone()),
+                },
+            ),
+        }
+    }
 }
 
-fn connection_info(address: &Address) -> redis::RedisResult<ConnectionInfo> {
-    let (host, port) = address.place();
-    let place = match address.security() {
-        Security::Plain => ConnectionAddr::Tcp(host.to_owned(), port),
-        Security::Tls { .. } => ConnectionAddr::TcpTls {
-            host: host.to_owned(),
-            port,
-            insecure: false,
-            tls_params: None,
-        },
-    };
-    let mut login = RedisConnectionInfo::default()
-        .set_db(address.database())
-        .set_protocol(ProtocolVersion::RESP3)
-        .set_lib_name("fanfare", env!("CARGO_PKG_VERSION"));
-    if let Some(user) = address.user() {
-        login = login.set_username(user);
-    }
-    if let Some(password) = address.password() {
-        login = login.set_password(password);
-    }
+fn tcp() -> TcpSettings {
     // A dead peer is noticed by nothing else on a connection that only waits.
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(10))
@@ -126,8 +170,7 @@ fn connection_info(address: &Address) -> redis::RedisResult<ConnectionInfo> {
         .set_keepalive(keepalive);
     #[cfg(target_os = "linux")]
     let tcp = tcp.set_user_timeout(Duration::from_secs(20));
-    let info = place.into_connection_info()?;
-    Ok(info.set_redis_settings(login).set_tcp_settings(tcp))
+    tcp
 }
 
 /// One connection, which ends when the last copy of it is dropped.
@@ -166,7 +209,8 @@ impl Connection {
     }
 }
 
-fn refused(value: Value) -> Result<Value, Fault> {
+/// An answer that is no refusal.
+pub(crate) fn refused(value: Value) -> Result<Value, Fault> {
     match value {
         Value::ServerError(error) => Err(Fault::Refused {
             code: error.code().to_owned(),

@@ -29,7 +29,14 @@ pub struct RedisServer {
     folder: TempDir,
     port: u16,
     settings: Vec<String>,
+    role: Role,
     child: Option<Child>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Role {
+    Server,
+    Sentinel,
 }
 
 impl RedisServer {
@@ -42,10 +49,32 @@ impl RedisServer {
     /// When it cannot be started.
     #[must_use]
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_as(Role::Server, settings)
+    }
+
+    /// Starts a sentinel that calls `primary` by `name`; two of all sentinels must agree that it is
+    /// gone, which each finds out after half a second.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn sentinel(primary: &Self, name: &str, settings: &[&str]) -> Self {
+        let own = [
+            format!("sentinel monitor {name} 127.0.0.1 {} 2", primary.port),
+            format!("sentinel down-after-milliseconds {name} 500"),
+            format!("sentinel failover-timeout {name} 2000"),
+        ];
+        let lines: Vec<_> = own.iter().map(String::as_str).collect();
+        Self::start_as(Role::Sentinel, &[&lines, settings].concat())
+    }
+
+    fn start_as(role: Role, settings: &[&str]) -> Self {
         let mut server = Self {
             folder: tempfile::tempdir().unwrap(),
             port: free_port(),
             settings: settings.iter().map(|line| (*line).to_owned()).collect(),
+            role,
             child: None,
         };
         // Somebody else may have taken the port meanwhile.
@@ -215,8 +244,11 @@ impl RedisServer {
             .append(true)
             .open(self.log_file());
         let log = log.unwrap();
+        command.arg(file);
+        if self.role == Role::Sentinel {
+            command.arg("--sentinel");
+        }
         command
-            .arg(file)
             .current_dir(self.folder())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -230,7 +262,12 @@ impl RedisServer {
             // While it loads its data it listens, and answers with an error. What answers must be
             // this process, and not another one that has the port.
             let pid = format!("process_id:{}\r\n", child.id());
-            let loaded = |info: &String| info.contains(&pid) && info.contains("\nloading:0");
+            let is_ready = match self.role {
+                Role::Server => "\nloading:0",
+                // Valkey has `server_mode`.
+                Role::Sentinel => "_mode:sentinel",
+            };
+            let loaded = |info: &String| info.contains(&pid) && info.contains(is_ready);
             if self.send(&["INFO"]).as_ref().is_ok_and(loaded) {
                 self.child = Some(child);
                 return true;

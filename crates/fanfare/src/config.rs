@@ -83,7 +83,8 @@ pub(crate) struct Settings {
     /// Where events are kept: `sqlite:DIRECTORY`, `redis://HOST:PORT`, `nats://HOST`, or `memory`
     ///
     /// `sqlite`: one hub for each directory, made when it is missing, on a local disk. `redis`, or
-    /// `rediss` with TLS: any number of hubs that are one, on a Redis or Valkey. `nats`: the same on
+    /// `rediss` with TLS: any number of hubs that are one, on a Redis or Valkey, see
+    /// [Redis](../operate/redis.md) for the whole address and for sentinels. `nats`: the same on
     /// NATS, see [NATS](../operate/nats.md) for the whole address. `memory` survives nothing.
     #[arg(long, value_name = "BROKER", help_heading = GENERAL)]
     #[arg(default_value_t = BrokerAddress::default())]

@@ -19,6 +19,32 @@ fn addresses_are_read_and_shown_without_the_password() {
         "redis://me:hunter2@host?ack=replicated",
         "redis://me:[redacted]@host:6379?hub=main&ack=replicated&fence=run_id",
     );
+    check(
+        "redis+sentinel://a,b:1,[::1]:2/mymaster",
+        &format!("redis+sentinel://a:26379,b:1,[::1]:2/mymaster?{defaults}"),
+    );
+    check(
+        "valkeys+sentinel://me:hunter2@a,b/one%2Ftwo/3?ca=/etc/ca.pem",
+        &format!(
+            "rediss+sentinel://me:[redacted]@a:26379,b:26379/one%2Ftwo/3?{defaults}&ca=/etc/ca.pem"
+        ),
+    );
+}
+
+#[test]
+fn sentinels_are_places_and_their_primary_has_a_name() {
+    let address: Address = "redis+sentinel://u:a%40,b@one,[::1]:7/my/2"
+        .parse()
+        .unwrap();
+    let places: Vec<_> = address.places().iter().map(Place::to_string).collect();
+    assert_eq!(places, ["one:26379", "[::1]:7"]);
+    assert_eq!(address.places()[1].host, "::1");
+    assert_eq!(address.primary(), Some("my"));
+    assert_eq!(address.database(), 2);
+    assert_eq!(address.password(), Some("a@,b"));
+    assert_eq!(address.server(), "my of the sentinels one:26379,[::1]:7");
+    let address: Address = "redis://one".parse().unwrap();
+    assert_eq!(address.primary(), None);
 }
 
 #[test]
@@ -26,9 +52,12 @@ fn passwords_are_decoded() {
     let address: Address = "redis://u%40x:p%2Fw%20@host".parse().unwrap();
     assert_eq!(address.user(), Some("u@x"));
     assert_eq!(address.password(), Some("p/w "));
-    assert_eq!(address.place(), ("host", 6379));
-    let address: Address = "redis://[::1]".parse().unwrap();
-    assert_eq!(address.place(), ("::1", 6379));
+    let check = |address: &Address, host: &str| {
+        let (host, port) = (host.to_owned(), 6379);
+        assert_eq!(address.places(), [Place { host, port }]);
+    };
+    check(&address, "host");
+    check(&"redis://[::1]".parse().unwrap(), "::1");
 }
 
 #[test]
@@ -37,6 +66,13 @@ fn what_is_no_address_is_told_why() {
         ("redis", InvalidAddress::Url),
         ("http://host", InvalidAddress::Scheme),
         ("redis://host/main", InvalidAddress::Database),
+        ("redis://a,b:1", InvalidAddress::Url),
+        ("redis+sentinel://", InvalidAddress::Url),
+        ("redis+sentinel://a,,b/m", InvalidAddress::Url),
+        ("redis+sentinel://a,b", InvalidAddress::Primary),
+        ("redis+sentinel://a,b/?hub=x", InvalidAddress::Primary),
+        ("redis+sentinel://a,b/m/x", InvalidAddress::Database),
+        ("nats+sentinel://a,b/m", InvalidAddress::Scheme),
         ("redis://host?hub=", InvalidAddress::Hub),
         ("redis://host?hub=a{b}", InvalidAddress::Hub),
         ("redis://host?ack=maybe", InvalidAddress::Ack),

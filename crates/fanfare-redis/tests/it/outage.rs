@@ -127,7 +127,7 @@ fn p_3_killed_server_loses_nothing_acknowledged() {
 
 /// Publishes from many tasks, each until it knows, under the same key, while `harm` is done, and
 /// once more after each; then holds the history to it.
-async fn under_publishes(broker: &Arc<RedisBroker>, harm: impl AsyncFn(u32) -> bool) {
+pub(crate) async fn under_publishes(broker: &Arc<RedisBroker>, harm: impl AsyncFn(u32) -> bool) {
     let stop = Arc::new(AtomicBool::new(false));
     let mut publishers = JoinSet::new();
     for publisher in 0..8_u32 {

@@ -42,12 +42,15 @@ impl FromStr for BrokerAddress {
             Some(("sqlite", "")) => Err(InvalidBroker::NoDirectory),
             Some(("sqlite", directory)) => Ok(Self::Sqlite(directory.into())),
             Some(("nats" | "tls", rest)) if rest.starts_with("//") => Ok(Self::Nats(text.parse()?)),
-            Some(("redis" | "rediss" | "valkey" | "valkeys", _)) => {
-                Ok(Self::Redis(Box::new(text.parse()?)))
-            }
+            Some((scheme, _)) if is_of_redis(scheme) => Ok(Self::Redis(Box::new(text.parse()?))),
             _ => Err(InvalidBroker::Unknown),
         }
     }
+}
+
+fn is_of_redis(scheme: &str) -> bool {
+    let server = scheme.strip_suffix("+sentinel").unwrap_or(scheme);
+    matches!(server, "redis" | "rediss" | "valkey" | "valkeys")
 }
 
 impl fmt::Display for BrokerAddress {

@@ -8,6 +8,8 @@ use crate::program::{Ended, Program, fanfare};
 pub(crate) struct Hub {
     pub(crate) url: String,
     program: Program,
+    /// It reads revocations as a subscriber, when other nodes may write them.
+    own_subscribers: usize,
 }
 
 impl Hub {
@@ -32,7 +34,11 @@ impl Hub {
         let usual: Vec<_> = usual.collect();
         let own = ["--anonymous", &key, &broker];
         let (program, url) = Program::serve(&[&own, &*usual, arguments].concat());
-        Self { url, program }
+        Self {
+            url,
+            program,
+            own_subscribers: usize::from(broker.contains("://")),
+        }
     }
 
     /// `127.0.0.1:3000`.
@@ -52,17 +58,23 @@ impl Hub {
         stream
     }
 
-    /// How many subscribers it says it has.
+    /// How many subscribers it says it has, but for its own.
     pub(crate) fn subscribers(&self) -> usize {
         let metrics = Program::paste(&format!("exec curl -s {}/metrics", self.url)).wait();
         let mut lines = metrics.stdout.lines();
         let count = lines.find_map(|line| line.strip_prefix("fanfare_subscribers "));
-        count.expect("a count of subscribers").parse().unwrap()
+        let count: usize = count.expect("a count of subscribers").parse().unwrap();
+        count.checked_sub(self.own_subscribers).unwrap()
     }
 
     /// Asks it to drain.
     pub(crate) fn drain(&self) {
         self.program.signal(Signal::TERM);
+    }
+
+    /// Kills it: SIGKILL.
+    pub(crate) fn kill(&self) {
+        self.program.signal(Signal::KILL);
     }
 
     /// Waits for its end.

@@ -15,6 +15,7 @@ mod doctor;
 mod hubs;
 mod idle;
 mod kind;
+mod one_history;
 #[path = "../it/program.rs"]
 #[expect(
     dead_code,

@@ -67,7 +67,7 @@ fn n6_caddy_without_a_hub_has_browsers_come_back() {
 ///
 /// With one history the event that was missed comes first. With two nobody can know what was
 /// missed, and that is what the client hears, before anything else: never silence.
-fn resumes_on_the_other(kind: Kind, hubs: TwoHubs) {
+pub(crate) fn resumes_on_the_other(kind: Kind, hubs: TwoHubs) {
     let proxy = Proxy::recommended(kind, hubs.addresses());
     let first = proxy.subscribe("");
     let share_history = hubs.share_history;

@@ -8,6 +8,7 @@ fn brokers_are_read_as_they_are_shown() {
         "sqlite:/var/lib/fanfare",
         "sqlite:a:b",
         "redis://127.0.0.1:6379?hub=main&ack=server&fence=run_id",
+        "redis+sentinel://a:26379,b:1/mymaster?hub=main&ack=server&fence=run_id",
     ] {
         assert_eq!(text.parse::<BrokerAddress>().unwrap().to_string(), text);
     }
