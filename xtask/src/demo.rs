@@ -2,10 +2,11 @@
 
 mod process;
 
+use std::env;
 use std::fs::{self, File};
 use std::io::Read;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command as Program;
 
 use anyhow::Context;
@@ -24,7 +25,7 @@ use process::Process;
 /// Redis is missing, something does not build, or does not start.
 pub(crate) fn run() -> anyhow::Result<()> {
     tools::need(&tools::DEMO)?;
-    Command::cargo(["build", "--package", "fanfare"]).run()?;
+    let hub = program()?;
     let runtime = Builder::new_current_thread().enable_io().build()?;
     // From here on a signal waits until all parts stand, so that all of them are ended.
     let ending = ending(&runtime)?;
@@ -33,8 +34,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let broker = Broker::start(folder.path())?;
     let key = random_key()?;
     let hubs = [
-        Node::start("hub-a", &broker, &key, folder.path())?,
-        Node::start("hub-b", &broker, &key, folder.path())?,
+        Node::start("hub-a", &hub, &broker, &key, folder.path())?,
+        Node::start("hub-b", &hub, &broker, &key, folder.path())?,
     ];
     let proxy = Proxy::start(&hubs, folder.path())?;
     guide(&hubs, proxy.as_ref(), &folder);
@@ -43,6 +44,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
     say("\nending all of it");
     Ok(())
 }
+
+/// The hub: what the environment names, or else built from here.
+fn program() -> anyhow::Result<PathBuf> {
+    if let Some(program) = env::var_os(PROGRAM) {
+        return Ok(program.into());
+    }
+    Command::cargo(["build", "--package", "fanfare"]).run()?;
+    Ok(root().join("target/debug/fanfare"))
+}
+
+/// Names a hub that is already built.
+pub(crate) const PROGRAM: &str = "DEMO_HUB";
 
 /// Resolves at SIGINT or SIGTERM, whichever has come since this was called.
 fn ending(runtime: &Runtime) -> anyhow::Result<impl Future<Output = ()>> {
@@ -88,8 +101,14 @@ struct Node {
 }
 
 impl Node {
-    fn start(name: &str, broker: &Broker, key: &str, folder: &Path) -> anyhow::Result<Self> {
-        let mut hub = Program::new(root().join("target/debug/fanfare"));
+    fn start(
+        name: &str,
+        hub: &Path,
+        broker: &Broker,
+        key: &str,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let mut hub = Program::new(hub);
         hub.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--drain", "1s"])
             .args(["--broker", &broker.address])
             // Both, so that a token of one is good at the other.

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::command::{Command, say};
-use crate::{deploy, tidy, tools};
+use crate::command::{Command, root, say};
+use crate::{demo, deploy, tidy, tools};
 
 /// Runs every step; with `word` the step of that name, or else the tests whose names contain it.
 pub(crate) fn run(word: Option<&str>) -> anyhow::Result<()> {
@@ -102,7 +102,7 @@ fn clippy() -> anyhow::Result<()> {
         .arguments(["--", "-D", "warnings"])
         .run()?;
     // Targets that a plain `cargo test` leaves out are not among "all".
-    Command::cargo(["clippy", "--package", "fanfare"])
+    Command::cargo(["clippy", "--workspace"])
         .arguments(OUTSIDE)
         .arguments(FAULTS)
         .arguments(CLUSTER)
@@ -126,16 +126,28 @@ fn tests(word: &str) -> anyhow::Result<()> {
 
 /// Mercure's rules, both dialects of them, against the real program.
 fn conformance() -> anyhow::Result<()> {
-    Command::cargo(["build", "--package", "fanfare"]).run()?;
-    Command::cargo(["run", "--quiet", "--package", "fanfare-conformance", "--"])
+    build()?;
+    Command::new(&built("fanfare-conformance"))
         .arguments(["--serve", "--strict", "--failures"])
         .run()
+}
+
+/// Builds every program as the step of tests does: chosen by name they have other features, and all
+/// that they need is compiled once more.
+fn build() -> anyhow::Result<()> {
+    Command::cargo(["test", "--workspace", "--no-run", "--quiet"]).run()
+}
+
+/// Where [`build`] leaves a program.
+fn built(program: &str) -> String {
+    let path = root().join("target/debug").join(program);
+    path.to_string_lossy().into_owned()
 }
 
 /// The real program with a disk that is full, calls that fail, a history that is damaged.
 fn faults(word: &str) -> anyhow::Result<()> {
     tools::need(&tools::FAULTS)?;
-    let tests = Command::cargo(["test", "--package", "fanfare"])
+    let tests = Command::cargo(["test", "--workspace"])
         .arguments(FAULTS)
         .arguments(Some(word).filter(|word| !word.is_empty()));
     if tools::can_mount()? {
@@ -151,7 +163,7 @@ fn faults(word: &str) -> anyhow::Result<()> {
 /// Several nodes with real brokers and proxies: restarted, killed, cut off.
 fn cluster(word: &str) -> anyhow::Result<()> {
     tools::need(&tools::CLUSTER)?;
-    Command::cargo(["test", "--package", "fanfare"])
+    Command::cargo(["test", "--workspace"])
         .arguments(CLUSTER)
         .arguments(Some(word).filter(|word| !word.is_empty()))
         // They wait more than they compute.
@@ -162,7 +174,7 @@ fn cluster(word: &str) -> anyhow::Result<()> {
 /// The real program behind nginx, HAProxy and Caddy.
 fn proxies(word: &str) -> anyhow::Result<()> {
     tools::need(&tools::PROXIES)?;
-    Command::cargo(["test", "--package", "fanfare"])
+    Command::cargo(["test", "--workspace"])
         .arguments(PROXIES)
         .arguments(Some(word).filter(|word| !word.is_empty()))
         // They wait for time-outs and heartbeats more than they work.
@@ -174,8 +186,9 @@ fn proxies(word: &str) -> anyhow::Result<()> {
 fn outside(word: &str) -> anyhow::Result<()> {
     tools::need(&tools::ALL)?;
     // The demo's, which is not to be waited for inside a test.
-    Command::cargo(["build", "--package", "fanfare"]).run()?;
-    let mut tests = Command::cargo(["test", "--package", "fanfare"])
+    build()?;
+    let mut tests = Command::cargo(["test", "--workspace"])
+        .variable(demo::PROGRAM, built("fanfare"))
         .arguments(OUTSIDE)
         .arguments(Some(word).filter(|word| !word.is_empty()));
     let can_cut = tools::can_make_networks();
@@ -196,9 +209,7 @@ fn outside(word: &str) -> anyhow::Result<()> {
 fn web(word: &str) -> anyhow::Result<()> {
     tools::need(&tools::WEB)?;
     tools::need(&tools::SERVERS)?;
-    // The hub and the examples as the step of tests has built them: chosen by name they have other
-    // features, and all that they need is compiled once more.
-    Command::cargo(["test", "--workspace", "--no-run"]).run()?;
+    build()?;
     Command::new("npm")
         .arguments(["--prefix", "web", "ci"])
         .run()?;
