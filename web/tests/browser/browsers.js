@@ -1,9 +1,18 @@
 // Real browsers, each with a profile of its own.
 
+import { describe } from "node:test";
+
 import puppeteer from "puppeteer-core";
 
 /** Both, or the one that `WEB_BROWSER` names. */
 export const BROWSERS = ["chromium", "firefox"].filter((it) => [undefined, it].includes(process.env.WEB_BROWSER));
+
+/** The same tests in each browser, side by side: they wait far more than they work. */
+export function inEach(what, tests) {
+  describe(what, { concurrency: BROWSERS.length }, () => {
+    for (const name of BROWSERS) describe(name, { concurrency: 1 }, () => tests(name));
+  });
+}
 
 /** A name of this machine that browsers take for another machine's: plain HTTP there is no secure context. */
 export const FAR_NAME = "hub.test";
