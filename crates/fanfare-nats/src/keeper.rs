@@ -115,8 +115,10 @@ impl Keeper {
                 _ = turn.tick() => {}
             }
             let check = async {
+                // Before the view: what is stored while that is under way is not in it.
+                let newest = self.shared.known().trail.newest();
                 let view = link.log.view().await?;
-                self.check(link, view).await
+                self.check(link, newest, view).await
             };
             tokio::select! {
                 why = link.ended() => return why,
@@ -127,12 +129,13 @@ impl Keeper {
         }
     }
 
-    /// Looks for another stream, for less than there was, and for marks.
-    async fn check(&self, link: &Link, view: View) -> Result<(), LogError> {
-        let (first_epoch, newest, mark, lineage) = {
+    /// Looks for another stream, for less than `newest`, the newest offset that was known before
+    /// `view` was asked for, and for marks.
+    async fn check(&self, link: &Link, newest: u64, view: View) -> Result<(), LogError> {
+        let (first_epoch, mark, lineage) = {
             let known = self.shared.known();
             let lineage = Arc::clone(&known.lineage);
-            (known.first_epoch, known.trail.newest(), known.mark, lineage)
+            (known.first_epoch, known.mark, lineage)
         };
         if first_epoch != Some(view.first_epoch) {
             return Err(LogError("the stream was made anew".to_owned()));
